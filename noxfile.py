@@ -1,0 +1,150 @@
+"""What is run on this repository, as short sessions; `nox -l` lists them.
+
+`nox` alone runs all that must be green before a change lands, the tests last. What is installed
+comes from uv.lock; nothing is taken from the machine but a Python.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import nox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "types", "imports", "docs", "wheels", "tests"]
+
+ROOT = Path(__file__).parent
+
+# The Pythons that `matrix` looks for.
+PYTHONS = ("3.11", "3.12", "3.13")
+
+# The framework versions that `frameworks` tries, oldest first: the adapter, and what is installed
+# over the lock. Flask 2.3 asks Werkzeug for an attribute that Werkzeug 3.1 no longer has.
+FRAMEWORKS = {
+    "flask-2.3": ("wamp-bridge-flask", ["flask==2.3.*", "werkzeug==2.3.*"]),
+    "flask-3.0": ("wamp-bridge-flask", ["flask==3.0.*"]),
+    "flask-3.1": ("wamp-bridge-flask", ["flask==3.1.*"]),
+}
+
+# What mypy is run over, one run each: files of one name may stand in two test folders.
+TYPED = (
+    ("packages/wamp-bridge-core/src", "packages/wamp-bridge-flask/src", "bridge-server/src"),
+    ("noxfile.py", "conftest.py", "tests"),
+    ("packages/wamp-bridge-core/tests",),
+    ("packages/wamp-bridge-flask/tests",),
+    ("bridge-server/tests",),
+    ("examples",),
+)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests, on the Python at hand; arguments go to pytest."""
+    sync(session, "tests")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("version", PYTHONS)
+def matrix(session: nox.Session, version: str) -> None:
+    """All tests on each Python that is found on this machine; none is downloaded."""
+    python = next(find_pythons(version), None)
+    if python is None:
+        session.skip(f"no Python {version} here")
+    sync(session, "tests", "--python", python)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("framework", list(FRAMEWORKS))
+def frameworks(session: nox.Session, framework: str) -> None:
+    """Each adapter's tests with each version of its framework."""
+    distribution, requirements = FRAMEWORKS[framework]
+    sync(session, "tests")
+    session.install(*requirements)
+    session.run("pytest", f"packages/{distribution}/tests", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff's rules and its format."""
+    sync(session, "lint", only=True)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy, strict, over sources, tests and examples."""
+    sync(session, "types")
+    for paths in TYPED:
+        session.run("mypy", *(path for path in paths if (ROOT / path).exists()))
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Who may import whom: the contracts in pyproject.toml."""
+    sync(session, "imports")
+    session.run("lint-imports")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, as HTML in docs/_build; a warning is an error."""
+    sync(session, "docs")
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "docs", "docs/_build/html")
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Build every wheel into dist/, then run the Flask example from nothing but wheels."""
+    shutil.rmtree(ROOT / "dist", ignore_errors=True)
+    session.run("uv", "build", "-q", "--all-packages", "--wheel", "--out-dir", "dist")
+    sync(session, "tests")
+    session.run("python", "tests/wheels/check.py", "dist")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """A router, the bridge, a Flask app and a WAMP peer talk; `-- --stay` leaves them running."""
+    sync(session, "tests")
+    session.run("python", "examples/demo.py", *session.posargs)
+
+
+def sync(session: nox.Session, group: str, *options: str, only: bool = False) -> None:
+    """Make the session's environment what uv.lock says: a dependency group and, or `only`, us."""
+    which = f"--only-group={group}" if only else f"--group={group}"
+    session.run_install(
+        "uv", "sync", "-q", "--frozen", "--active", "--no-default-groups", which, *options
+    )
+
+
+def find_pythons(version: str) -> Iterator[str]:
+    """Find the interpreters of a version by running them.
+
+    A name on the PATH proves nothing: pyenv's shims are there for versions that are switched off.
+    """
+    path = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep)]
+    pyenvs = [folder.parent for folder in path if folder.name == "shims"]
+    pyenvs += [Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")]
+    candidates = [folder / f"python{version}" for folder in path]
+    for pyenv in pyenvs:
+        candidates += sorted(pyenv.glob(f"versions/{version}*/bin/python"))
+    question = "import sys; print('{}.{}'.format(*sys.version_info))"
+    for candidate in candidates:
+        if shutil.which(candidate) is None:
+            continue
+        answer = subprocess.run(
+            [candidate, "-c", question], capture_output=True, text=True, check=False
+        )
+        if answer.stdout.strip() == version:
+            yield str(candidate)
