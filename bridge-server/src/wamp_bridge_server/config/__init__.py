@@ -1,0 +1,34 @@
+"""What a bridge is told (PROTOCOL section 6): the structs, and where they come from."""
+
+from wamp_bridge_server.config._errors import ConfigError, Problem
+from wamp_bridge_server.config._model import (
+    EVERYTHING,
+    Action,
+    Address,
+    AppConfig,
+    AuthMethod,
+    Config,
+    Permissions,
+    RouterAuth,
+    RouterConfig,
+    Secret,
+    StoreConfig,
+    hash_token,
+)
+
+__all__ = [
+    "EVERYTHING",
+    "Action",
+    "Address",
+    "AppConfig",
+    "AuthMethod",
+    "Config",
+    "ConfigError",
+    "Permissions",
+    "Problem",
+    "RouterAuth",
+    "RouterConfig",
+    "Secret",
+    "StoreConfig",
+    "hash_token",
+]

@@ -1,0 +1,10 @@
+"""What of the bridge survives the bridge, in SQLite by SQLAlchemy Core and Alembic.
+
+`commits` is the one road by which anything is written; `schema` and `migrations` are the tables.
+"""
+
+from wamp_bridge_server.store._store import Store
+from wamp_bridge_server.store.errors import StoreError
+from wamp_bridge_server.store.records import EndpointRecord, Kind, Match, Record, SourceRecord
+
+__all__ = ["EndpointRecord", "Kind", "Match", "Record", "SourceRecord", "Store", "StoreError"]

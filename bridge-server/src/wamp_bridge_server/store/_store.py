@@ -1,0 +1,69 @@
+"""`Store`: what of the bridge survives the bridge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wamp_bridge_server.store.commits import Commits
+from wamp_bridge_server.store.database import Database
+from wamp_bridge_server.store.rows import Change, read_endpoints, read_sources, write_changes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wamp_bridge_server.store.records import EndpointRecord, Record, SourceRecord
+
+
+class Store:
+    """Endpoints and sources, kept in a database. Made by `open`; safe for concurrent use."""
+
+    def __init__(self, database: Database, commits: Commits) -> None:
+        self._database = database
+        self._commits = commits
+
+    @classmethod
+    async def open(cls, url: str, *, busy_timeout: float = 5.0) -> Store:
+        """Open the store, make it if it isn't there, and bring its schema up to date.
+
+        Args:
+            url: `sqlite:///PATH`, relative to the process where it isn't absolute, or
+                `sqlite:///:memory:`.
+            busy_timeout: Seconds to wait when another process keeps the file locked.
+
+        Raises:
+            StoreError: It can't be used: another bridge has it open, it belongs to another
+                program or to a newer version, it is damaged or can't be written.
+        """
+        database = Database(url, busy_timeout=busy_timeout)
+        await database.open()
+        return cls(database, Commits(database))
+
+    async def endpoints(self) -> list[EndpointRecord]:
+        """All endpoints, oldest first. Raises `StoreError`."""
+        async with self._database.reading() as connection:
+            return await read_endpoints(connection)
+
+    async def sources(self) -> list[SourceRecord]:
+        """All sources, oldest first. Raises `StoreError`."""
+        async with self._database.reading() as connection:
+            return await read_sources(connection)
+
+    async def apply(self, *, put: Sequence[Record] = (), delete: Sequence[str] = ()) -> None:
+        """Delete ids, then put records, all or nothing; on the disk when it returns.
+
+        A record replaces the one with its id. An id that isn't there is no error, and a source's
+        endpoints don't go with it: who deletes a source names them too.
+
+        Raises:
+            StoreError: Nothing of it was done.
+            ValueError: The options of an endpoint are no JSON; nothing of it was done.
+        """
+        if put or delete:
+            await self._commits.submit(write_changes, Change(tuple(put), tuple(delete)))
+
+    async def close(self) -> None:
+        """Write what waits, close the database and let its file go."""
+        try:
+            await self._commits.close()
+        finally:
+            await self._database.close()

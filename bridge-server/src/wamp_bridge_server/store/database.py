@@ -1,0 +1,169 @@
+"""One SQLite database: its connections, its transactions, and what can go wrong with its file."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import URL, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from wamp_bridge_server.store.errors import StoreError, explain
+from wamp_bridge_server.store.lock import FileLock
+from wamp_bridge_server.store.migrate import upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sqlalchemy import Connection
+
+_PREFIX = "sqlite:///"
+_MEMORY = ":memory:"
+
+
+class Database:
+    """An open database, migrated, and locked against a second bridge.
+
+    Reading and writing raise `StoreError` alone for what the database does; `name` says in
+    errors which it is.
+    """
+
+    def __init__(self, url: str, *, busy_timeout: float = 5.0) -> None:
+        """See `open`.
+
+        Args:
+            url: `sqlite:///PATH`, or `sqlite:///:memory:` which is gone when it is closed.
+            busy_timeout: Seconds to wait for another process that keeps the file locked.
+
+        Raises:
+            StoreError: A URL of another kind.
+        """
+        scheme, _, _ = url.partition("://")
+        if scheme.startswith("postgres"):
+            raise StoreError("PostgreSQL comes with a later version; use sqlite:///PATH")
+        path = url.removeprefix(_PREFIX)
+        if not url.startswith(_PREFIX) or not path:
+            raise StoreError("the URL of a store is sqlite:///PATH")
+        self.name = f"store {path}"
+        self._path = None if path == _MEMORY else Path(path)
+        self._lock = FileLock(self._path) if self._path else None
+        self._inode: tuple[int, int] | None = None
+        # A database in memory has one connection, on which two users would see each other's
+        # half-done transactions. A file's readers need not wait for its writer.
+        self._turn = asyncio.Lock() if self._path is None else None
+        self._engine = _engine(path, busy_timeout)
+
+    async def open(self) -> None:
+        """Lock the file, make it if need be, and bring its schema up to date.
+
+        Raises:
+            StoreError: Another bridge has it, or it can't be used; nothing stays open.
+        """
+        try:
+            if self._lock:
+                with self._named():
+                    self._lock.acquire()
+            async with self.transaction() as connection:
+                with self._named():
+                    await connection.run_sync(upgrade)
+            if self._path:
+                self._inode = _inode(self._path)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Close the connections and let the file go."""
+        await self._engine.dispose()
+        if self._lock:
+            self._lock.release()
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that may write, committed at the end; undone when anything is raised.
+
+        Raises:
+            StoreError: What the database or its file refused, in particular at the commit.
+        """
+        async with self._connection("BEGIN IMMEDIATE") as connection:
+            self._check_file()
+            async with connection.begin():
+                yield connection
+                self._check_file()
+
+    @contextlib.asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that reads, and sees one state of the database all along.
+
+        Raises:
+            StoreError: What the database or its file refused.
+        """
+        async with self._connection("BEGIN") as connection:
+            self._check_file()
+            async with connection.begin():
+                yield connection
+
+    @contextlib.asynccontextmanager
+    async def _connection(self, begin: str) -> AsyncIterator[AsyncConnection]:
+        async with self._turn or contextlib.nullcontext():
+            try:
+                async with self._engine.connect() as connection:
+                    await connection.execution_options(wamp_bridge_begin=begin)
+                    yield connection
+            except DBAPIError as error:
+                raise StoreError(f"{self.name}: {explain(error)}") from error
+
+    @contextlib.contextmanager
+    def _named(self) -> Any:
+        try:
+            yield
+        except StoreError as error:
+            raise StoreError(f"{self.name}: {error}") from error
+
+    def _check_file(self) -> None:
+        # SQLite goes on writing into a file that has lost its name, and all of it would be gone
+        # at the next start.
+        if self._path is None or self._inode is None:
+            return
+        try:
+            same = _inode(self._path) == self._inode
+        except OSError:
+            same = False
+        if not same:
+            raise StoreError(
+                f"{self.name}: its file was deleted or replaced under the running bridge; put it "
+                "back, or start the bridge again"
+            )
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _engine(path: str, busy_timeout: float) -> AsyncEngine:
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=path), connect_args={"timeout": busy_timeout}
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        # Transactions begin where we say so, migrations of the schema included; sqlite3 left to
+        # itself begins them at the first write.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A transaction that will write takes its lock at the start: one that read first could
+        # be refused later without waiting for `busy_timeout`.
+        connection.exec_driver_sql(connection.get_execution_options()["wamp_bridge_begin"])
+
+    return engine

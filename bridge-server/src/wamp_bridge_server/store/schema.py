@@ -1,0 +1,45 @@
+"""The tables, as the newest migration leaves them. A test holds the two together."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Double, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("app", String(255), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("seen_at", Double),
+    # An app that announces the same URL twice has one source there, whoever was first.
+    Index(None, "app", "url", unique=True),
+)
+
+# `source` is no foreign key: a source and its endpoints go in one change that names them all, and
+# a change that forgets some must not take away what it didn't name.
+endpoints = Table(
+    "endpoints",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("app", String(255), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("uri", Text, nullable=False),
+    Column("match", String(16), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("source", String(64)),
+    Column("options", Text, nullable=False),
+    Column("lease", Double),
+    Column("lease_expires_at", Double),
+    Column("absences", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Index(None, "app", "kind", "uri"),
+)
