@@ -1,0 +1,88 @@
+"""Crossbar's node configuration, as its `config.json` has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MAX_MESSAGE_SIZE: Final = 16 * 1024 * 1024
+"""RawSocket's upper limit in bytes (WAMP, section 15.1), on both transports."""
+
+SERIALIZERS: Final = ["cbor", "msgpack", "json"]
+
+ANYTHING: Final[Mapping[str, Any]] = {
+    "uri": "",
+    "match": "prefix",
+    "allow": {"call": True, "register": True, "publish": True, "subscribe": True},
+    "disclose": {"caller": True, "publisher": True},
+    "cache": True,
+}
+"""A permission of Crossbar's: everything, with caller and publisher disclosed to the other side."""
+
+
+def node_config(
+    *,
+    host: str,
+    port: int,
+    realm: str,
+    roles: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    auth: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Make the configuration of a node with one router, one realm and one port.
+
+    The port speaks RawSocket, and WebSocket at `/ws`.
+
+    Args:
+        host: Address to listen at.
+        port: Port to listen at; Crossbar takes no 0.
+        realm: Name of the realm.
+        roles: Name of a role to its permissions; by default `anonymous` may do everything.
+        auth: Crossbar's `auth` section of both transports, by authentication method; without it
+            everyone joins with the role `anonymous`.
+    """
+    options = {"max_message_size": MAX_MESSAGE_SIZE}
+    rawsocket: dict[str, Any] = {"serializers": SERIALIZERS, "options": options}
+    websocket: dict[str, Any] = {
+        "type": "websocket",
+        "serializers": SERIALIZERS,
+        "options": options,
+    }
+    if auth is not None:
+        rawsocket["auth"] = dict(auth)
+        websocket["auth"] = dict(auth)
+    given = {"anonymous": [ANYTHING]} if roles is None else roles
+    return {
+        "version": 2,
+        "controller": {},
+        "workers": [
+            {
+                "type": "router",
+                "id": "router",
+                "realms": [
+                    {
+                        "name": realm,
+                        "roles": [
+                            {"name": name, "permissions": [dict(item) for item in permissions]}
+                            for name, permissions in given.items()
+                        ],
+                    }
+                ],
+                "transports": [
+                    {
+                        "type": "universal",
+                        "id": "wamp",
+                        "endpoint": {
+                            "type": "tcp",
+                            "interface": host,
+                            "port": port,
+                            "backlog": 1024,
+                        },
+                        "rawsocket": rawsocket,
+                        "websocket": {"ws": websocket},
+                    }
+                ],
+            }
+        ],
+    }

@@ -1,0 +1,33 @@
+"""Fixtures of every distribution's tests."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.router import CrossbarRouter, running_router
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def router() -> Iterator[CrossbarRouter]:
+    """Yield a real Crossbar for all tests together, who must neither stop nor suspend it."""
+    with running_router() as running:
+        yield running
+
+
+@pytest.fixture
+def own_router() -> Iterator[CrossbarRouter]:
+    """Yield a real Crossbar for one test alone, which may do with it what it likes."""
+    with running_router() as running:
+        yield running
+
+
+@pytest.fixture
+def namespace() -> str:
+    """Return a URI prefix that is this test's alone on the shared router."""
+    return f"com.test_{uuid.uuid4().hex[:12]}"
