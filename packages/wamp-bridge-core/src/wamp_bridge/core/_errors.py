@@ -1,0 +1,314 @@
+# ruff: noqa: N818 - each error is named as WAMP or HTTP names the condition
+"""Everything that wamp-bridge raises, as one tree.
+
+::
+
+    BridgeError
+    ├── ApplicationError          an error of the callee's own: raise it in a handler,
+    │                             get it from `call`
+    ├── BadRequest            400
+    │   ├── InvalidArgument       wamp.error.invalid_argument
+    │   ├── InvalidJSON           what can't be read as JSON
+    │   └── EnvelopeError         JSON that is no message of the protocol
+    ├── Unauthorized          401
+    │   └── VerificationError     a callback that the bridge didn't sign
+    ├── Forbidden             403
+    ├── NotFound              404
+    │   └── NoSuchProcedure       wamp.error.no_such_procedure
+    ├── Conflict              409
+    │   └── Canceled              wamp.error.canceled (503 where another cancelled)
+    ├── TooLarge              413
+    ├── UnsupportedMediaType  415
+    ├── Unprocessable         422
+    │   ├── InvalidURI            a name that is no WAMP URI
+    │   └── InvalidValue          a value that JSON lacks
+    ├── TooManyRequests       429
+    ├── ServerError           500 and above
+    │   ├── Unavailable       503 wamp.error.unavailable
+    │   │   └── BridgeUnreachable the bridge gave no answer at all
+    │   └── CallTimeout       504 wamp.error.timeout
+    └── ConfigurationError        a setting or a declaration that can't work
+        └── DuplicateName         a name that two handlers claim
+
+Each class stands on both sides: raised in a handler it becomes that WAMP error for the caller;
+answered by the bridge it is raised by `call`, `publish` and the rest.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+RUNTIME_ERROR = "wamp.error.runtime_error"
+INVALID_ARGUMENT = "wamp.error.invalid_argument"
+NOT_AUTHORIZED = "wamp.error.not_authorized"
+NO_SUCH_PROCEDURE = "wamp.error.no_such_procedure"
+CANCELED = "wamp.error.canceled"
+UNAVAILABLE = "wamp.error.unavailable"
+TIMEOUT = "wamp.error.timeout"
+
+
+class BridgeError(Exception):
+    """The root of the tree: an error with its WAMP URI, arguments and HTTP status.
+
+    Args:
+        *args: WAMP's positional arguments of the error; they reach the caller.
+        **kwargs: WAMP's keyword arguments of the error; they reach the caller.
+
+    Attributes:
+        status: The HTTP status that goes with it, or the one that the bridge answered.
+        uri: The WAMP error URI.
+        args: WAMP's positional arguments.
+        kwargs: WAMP's keyword arguments.
+        detail: A sentence for a person. It stays on this side and is never sent.
+        title: What the bridge calls the problem (RFC 9457, section 3.1.3).
+        request_id: The bridge's `request-id`, to be found in its logs.
+        retry_after: Seconds after which the bridge asked to be asked again.
+    """
+
+    status: int = 500
+    uri: str = RUNTIME_ERROR
+    kwargs: dict[str, Any]
+    detail: str = ""
+    title: str = ""
+    request_id: str | None = None
+    retry_after: float | None = None
+
+    def __init__(self, /, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args)
+        self.kwargs = kwargs
+
+    @classmethod
+    def explained(cls, detail: str, /) -> Self:
+        """An error that says something to this side alone, with nothing for the other."""
+        error = cls()
+        error.detail = detail
+        return error
+
+    def __str__(self) -> str:
+        if self.detail:
+            return self.detail
+        parts = [str(argument) for argument in self.args]
+        parts += [f"{name}={value!r}" for name, value in self.kwargs.items()]
+        text = ", ".join(parts)
+        if not text:
+            return self.title or self.uri
+        return text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(
+    cls: type[BridgeError], args: tuple[Any, ...], attributes: dict[str, Any]
+) -> BridgeError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
+
+
+class ApplicationError(BridgeError):
+    """An error of an application's own, told by its URI.
+
+    Args:
+        uri: The error's URI, as in `com.shop.error.out_of_stock`.
+        *args: WAMP's positional arguments of the error.
+        **kwargs: WAMP's keyword arguments of the error.
+
+    Raises:
+        InvalidURI: `uri` is no WAMP URI.
+    """
+
+    def __init__(self, uri: str, /, *args: Any, **kwargs: Any) -> None:
+        from wamp_bridge.core._uris import check_uri  # noqa: PLC0415 - which needs these errors
+
+        check_uri(uri, "exact")
+        super().__init__(*args, **kwargs)
+        self.uri = uri
+        self.status = status_of(uri)
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return text if text == self.uri else f"{self.uri}: {text}"
+
+
+class BadRequest(BridgeError):
+    """What was sent can't be understood (400)."""
+
+    status = 400
+    uri = INVALID_ARGUMENT
+
+
+class InvalidArgument(BadRequest):
+    """The arguments are not those that the procedure takes (`wamp.error.invalid_argument`)."""
+
+
+class InvalidJSON(BadRequest, ValueError):
+    """What can't be read as JSON in UTF-8, or is nested deeper than 64 levels."""
+
+
+class EnvelopeError(BadRequest):
+    """A JSON document that is no message of the protocol."""
+
+
+class Unauthorized(BridgeError):
+    """No or bad credentials (401): the token or the signature is not one of this bridge."""
+
+    status = 401
+    uri = NOT_AUTHORIZED
+
+
+class VerificationError(Unauthorized):
+    """A callback that is not signed, not with a secret of this app, or not lately.
+
+    It never says which: all of them are one refusal.
+    """
+
+
+class Forbidden(BridgeError):
+    """Not allowed (403, `wamp.error.not_authorized`)."""
+
+    status = 403
+    uri = NOT_AUTHORIZED
+
+
+class NotFound(BridgeError):
+    """No such object, or another app's (404)."""
+
+    status = 404
+    uri = "wamp.error.not_found"
+
+
+class NoSuchProcedure(NotFound):
+    """Nobody serves the procedure (404, `wamp.error.no_such_procedure`)."""
+
+    uri = NO_SUCH_PROCEDURE
+
+
+class Conflict(BridgeError):
+    """A URI that another app or WAMP client holds, or a request that clashes with one (409)."""
+
+    status = 409
+    uri = "wamp.error.procedure_already_exists"
+
+
+class Canceled(Conflict):
+    """The call was cancelled (`wamp.error.canceled`): 409 by this caller, 503 by another."""
+
+    uri = CANCELED
+
+
+class TooLarge(BridgeError):
+    """A body over the limit (413)."""
+
+    status = 413
+    uri = "wamp.error.payload_size_exceeded"
+
+
+class UnsupportedMediaType(BridgeError):
+    """A body that is declared to be no JSON (415)."""
+
+    status = 415
+    uri = INVALID_ARGUMENT
+
+
+class Unprocessable(BridgeError):
+    """A right type with a value that isn't allowed: a URI, a URL, an option (422)."""
+
+    status = 422
+    uri = INVALID_ARGUMENT
+
+
+class InvalidURI(Unprocessable, ValueError):
+    """A name that is no WAMP URI; routers drop a whole session for one."""
+
+    uri = "wamp.error.invalid_uri"
+
+
+class InvalidValue(Unprocessable, ValueError):
+    """A value that JSON lacks: NaN, an infinity, a key that is no string, an object of Python."""
+
+
+class TooManyRequests(BridgeError):
+    """More requests than the bridge takes from this app (429); see `retry_after`."""
+
+    status = 429
+    uri = UNAVAILABLE
+
+
+class ServerError(BridgeError):
+    """The bridge, the router or the callee failed (500 and above)."""
+
+
+class Unavailable(ServerError):
+    """The bridge can't serve now (503, `wamp.error.unavailable`); see `retry_after`."""
+
+    status = 503
+    uri = UNAVAILABLE
+
+
+class BridgeUnreachable(Unavailable):
+    """The bridge gave no answer: no connection, or one that broke off."""
+
+
+class CallTimeout(ServerError):
+    """No result in time (504, `wamp.error.timeout`)."""
+
+    status = 504
+    uri = TIMEOUT
+
+
+class ConfigurationError(BridgeError):
+    """A setting or a declaration that can't work; says which, and what it should be.
+
+    Args:
+        detail: What is wrong. Raised in a handler it does not reach the caller.
+    """
+
+    def __init__(self, detail: str, /) -> None:
+        super().__init__()
+        self.detail = detail
+
+
+class DuplicateName(ConfigurationError):
+    """A name that two handlers claim; says where both are."""
+
+
+_CLASS_OF_URI: dict[str, type[BridgeError]] = {
+    INVALID_ARGUMENT: InvalidArgument,
+    NOT_AUTHORIZED: Forbidden,
+    NO_SUCH_PROCEDURE: NoSuchProcedure,
+    CANCELED: Canceled,
+    UNAVAILABLE: Unavailable,
+    TIMEOUT: CallTimeout,
+}
+
+_CLASS_OF_STATUS: dict[int, type[BridgeError]] = {
+    400: BadRequest,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    413: TooLarge,
+    415: UnsupportedMediaType,
+    422: Unprocessable,
+    429: TooManyRequests,
+    503: Unavailable,
+    504: CallTimeout,
+}
+
+
+def status_of(uri: str) -> int:
+    """The HTTP status of a WAMP error URI (protocol, section 2); 500 for any that has none."""
+    known = _CLASS_OF_URI.get(uri)
+    return known.status if known is not None else ServerError.status
+
+
+def class_of(status: int, uri: str | None) -> type[BridgeError]:
+    """The class for what the bridge answered: by the WAMP error where it says more."""
+    if uri is not None and status != Unauthorized.status:
+        if uri in _CLASS_OF_URI:
+            return _CLASS_OF_URI[uri]
+        if status == ServerError.status:
+            return ApplicationError
+    return _CLASS_OF_STATUS.get(status, ServerError if status >= ServerError.status else BadRequest)

@@ -1,0 +1,259 @@
+"""What passes between a web app and the bridge, free of any framework.
+
+`Request` and `Response` are HTTP as an adapter hands it in and gets it back. Details and outcomes
+are what handlers receive of an envelope; the rest is what the bridge tells of what it holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from wamp_bridge.core._errors import BridgeError
+    from wamp_bridge.core._uris import Match
+
+JSON_TYPE: Final = "application/json"
+RESULT_TYPE: Final = "application/vnd.wamp-bridge.result+json"
+ATTEMPT_HEADER: Final = "wamp-bridge-attempt"
+PROTOCOL_HEADER: Final = "wamp-bridge-protocol"
+REQUEST_ID_HEADER: Final = "request-id"
+PROTOCOL_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request as it reached the dispatcher.
+
+    Args:
+        method: As sent, upper case.
+        path: Below the place where the dispatcher is mounted, percent-decoded as frameworks give
+            it. A label for people and logs, save that it may name a callback.
+        headers: Names in any case; kept in lower case. Values in ASCII or latin-1.
+        body: The octets as they came, which is what was signed.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    def __post_init__(self) -> None:
+        lowered = {name.lower(): value for name, value in self.headers.items()}
+        object.__setattr__(self, "headers", lowered)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP response for an adapter to give to its framework; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A registration or subscription as it was made: the URI and how it matches."""
+
+    uri: str
+    match: Match = "exact"
+
+
+@dataclass(frozen=True, slots=True)
+class InvocationDetails:
+    """What is known of a call, for a handler's parameter that is annotated with this class.
+
+    Attributes:
+        procedure: As it was called; differs from `endpoint.uri` where that is a pattern.
+        endpoint: The registration.
+        delivery_id: The `webhook-id`.
+        attempt: Counted from 1.
+        request_id: Also in the bridge's logs.
+        caller: The caller's WAMP session, where the router discloses it.
+        caller_authid: Who the caller is, where disclosed.
+        caller_authrole: The caller's role, where disclosed.
+        caller_app: The caller's name where it is an app of the same bridge.
+        deadline: Unix time in seconds after which nobody waits for the result.
+    """
+
+    procedure: str
+    endpoint: Endpoint
+    delivery_id: str
+    attempt: int = 1
+    request_id: str | None = None
+    caller: int | None = None
+    caller_authid: str | None = None
+    caller_authrole: str | None = None
+    caller_app: str | None = None
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventDetails:
+    """What is known of an event, for a handler's parameter that is annotated with this class.
+
+    Attributes:
+        topic: As it was published to; differs from `endpoint.uri` where that is a pattern.
+        endpoint: The subscription.
+        publication: WAMP's id of the publication.
+        delivery_id: The `webhook-id`: the same over retries and replays.
+        attempt: Counted from 1.
+        request_id: Also in the bridge's logs.
+        publisher: The publisher's WAMP session, where the router discloses it.
+        publisher_authid: Who the publisher is, where disclosed.
+        publisher_authrole: The publisher's role, where disclosed.
+        publisher_app: The publisher's name where it is an app of the same bridge.
+    """
+
+    topic: str
+    endpoint: Endpoint
+    publication: int
+    delivery_id: str
+    attempt: int = 1
+    request_id: str | None = None
+    publisher: int | None = None
+    publisher_authid: str | None = None
+    publisher_authrole: str | None = None
+    publisher_app: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """A full WAMP result: several positional results, keyword results.
+
+    Returned by a handler it is sent as such; `call(..., full=True)` returns one.
+    """
+
+    args: Sequence[Any] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def value(self) -> Any:
+        """The one positional result, the list where there are several, None where none."""
+        if len(self.args) == 1:
+            return self.args[0]
+        return list(self.args) if self.args else None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingCall:
+    """An asynchronous call that the bridge has taken.
+
+    Attributes:
+        id: Also in the `Outcome` that the callback will get.
+        status: `pending`.
+        location: Where the bridge tells of it, relative to its URL.
+    """
+
+    id: str
+    status: str = "pending"
+    location: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an asynchronous call ended, as a `callback` handler receives it.
+
+    Attributes:
+        call: The id that `PendingCall` had.
+        procedure: What was called.
+        result: The full result; empty where the call failed.
+        error: Why the call failed, or None.
+        delivery_id: The `webhook-id`: the same over retries and replays.
+        attempt: Counted from 1.
+        request_id: Also in the bridge's logs.
+    """
+
+    call: str
+    procedure: str
+    result: CallResult
+    error: BridgeError | None
+    delivery_id: str
+    attempt: int = 1
+    request_id: str | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether there is a result."""
+        return self.error is None
+
+    def value(self) -> Any:
+        """The result as `call` would have returned it.
+
+        Raises:
+            BridgeError: The call failed; the error that `call` would have raised.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.result.value
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A progressive result, as a `callback` handler that asked for progress receives it.
+
+    Attributes:
+        call: The id that `PendingCall` had.
+        procedure: What was called.
+        sequence: Counted from 0 in the order in which the callee gave them.
+        result: What it gave.
+        delivery_id: The `webhook-id`.
+    """
+
+    call: str
+    procedure: str
+    sequence: int
+    result: CallResult
+    delivery_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A procedure that the bridge holds for this app, as the bridge tells of it.
+
+    Attributes:
+        id: The bridge's.
+        uri: The procedure, or the pattern.
+        url: What serves it.
+        match: How `uri` matches.
+        state: `pending`, `live`, `suspect`, `withdrawn` or `refused`.
+        reason: Why it is in this state, where there is something to say.
+        lease_expires_at: When it goes unless renewed, as the bridge wrote it; None for never.
+        options: The rest of what the bridge said: `invoke`, `concurrency`, `timeout`, ...
+    """
+
+    id: str
+    uri: str
+    url: str
+    match: str
+    state: str
+    reason: str | None = None
+    lease_expires_at: str | float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A topic that the bridge follows for this app; its attributes are as a registration's."""
+
+    id: str
+    uri: str
+    url: str
+    match: str
+    state: str
+    reason: str | None = None
+    lease_expires_at: str | float | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A dispatcher that this app announced, as the bridge tells of it."""
+
+    id: str
+    url: str
+    state: str
+    reason: str | None = None
