@@ -1,6 +1,7 @@
-"""What a bridge is told (PROTOCOL section 6): the structs, and where they come from."""
+"""What a bridge is told: the structs, and where they come from."""
 
 from wamp_bridge_server.config._errors import ConfigError, Problem
+from wamp_bridge_server.config._load import load, parse
 from wamp_bridge_server.config._model import (
     EVERYTHING,
     Action,
@@ -31,4 +32,6 @@ __all__ = [
     "Secret",
     "StoreConfig",
     "hash_token",
+    "load",
+    "parse",
 ]

@@ -1,4 +1,4 @@
-"""What a bridge is told (PROTOCOL section 6), checked and with its secrets resolved."""
+"""What a bridge is told, checked and with its secrets resolved."""
 
 from __future__ import annotations
 

@@ -45,7 +45,8 @@ class Writer(Protocol[Item_contra, Answer_co]):
 
     async def __call__(
         self, connection: AsyncConnection, items: Sequence[Item_contra], /
-    ) -> Sequence[Answer_co]: ...
+    ) -> Sequence[Answer_co]:
+        """Write the items, in this order; an answer for each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +115,7 @@ class Commits:
         return bool(self._waiting)
 
     def _next_batch(self) -> list[_Write]:
-        batch = []
+        batch: list[_Write] = []
         while self._waiting and len(batch) < self._largest:
             write = self._waiting.popleft()
             if not write.answer.done():  # a caller that was cancelled

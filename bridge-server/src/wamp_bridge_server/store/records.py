@@ -19,7 +19,7 @@ class EndpointRecord:
     `source` is the id of the source that it belongs to, None for a plain endpoint. `options` are
     those of its kind (invoke, concurrency, timeout; ordered, concurrency, fanout), JSON values.
     `lease` is in seconds, `lease_expires_at` and `created_at` in Unix seconds; `absences` counts
-    the manifests running that did not name it (PROTOCOL section 4).
+    the manifests running that did not name it.
     """
 
     id: str

@@ -1,0 +1,143 @@
+"""Reads a configuration: the file, the environment over it, the secrets that they refer to."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wamp_bridge_server.config._environment import Setting, read_environment
+from wamp_bridge_server.config._errors import ConfigError, Problem
+from wamp_bridge_server.config._lines import lines_of_keys
+from wamp_bridge_server.config._reader import read
+from wamp_bridge_server.config._secrets import Vault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from wamp_bridge_server.config._model import Config
+
+_POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+
+
+def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
+    """Read the configuration of a file, or of the environment alone.
+
+    Args:
+        path: A TOML file; None where the environment says all.
+        environ: Where the `WAMP_BRIDGE_SERVER_...` variables are, which stand above the file, and
+            those that `env:NAME` names. The process's own where it is None.
+
+    Raises:
+        ConfigError: What is wrong, all of it.
+    """
+    if path is None:
+        return parse("", name="", environ=os.environ if environ is None else environ)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not in UTF-8"
+        raise ConfigError([Problem(str(path), "", f"can't be read: {reason}")]) from error
+    return parse(
+        text,
+        name=str(path),
+        folder=path.parent,
+        environ=os.environ if environ is None else environ,
+    )
+
+
+def parse(
+    text: str,
+    *,
+    name: str = "configuration",
+    folder: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Config:
+    """Read the configuration of a TOML text.
+
+    Args:
+        text: What would stand in the file.
+        name: What errors call it.
+        folder: Where the relative paths of `file:PATH` start; by default where the process is.
+        environ: As for `load`, empty by default.
+
+    Raises:
+        ConfigError: What is wrong, all of it.
+    """
+    environ = {} if environ is None else environ
+    values = _toml(text, name)
+    apps = values.get("apps", {})
+    settings, problems = read_environment(environ, apps if isinstance(apps, dict) else ())
+    origin = _Origin(name, text, settings)
+    for setting in settings:
+        _lay_over(values, setting)
+
+    def report(path: tuple[str, ...], message: str) -> None:
+        problems.append(Problem(origin.of(path), _dotted(path), message))
+
+    config = read(values, Vault(environ, folder or Path()), report)
+    if problems:
+        raise ConfigError(sorted(problems, key=origin.order))
+    return config
+
+
+def _toml(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        message = "is nested too deep" if isinstance(error, RecursionError) else str(error)
+        where = name
+        if position := _POSITION.search(message):
+            message = message[: position.start()]
+            where = f"{name}:{position[1] or text.count(chr(10)) + 1}"
+        raise ConfigError([Problem(where, "", f"is no TOML: {message}")]) from error
+
+
+class _Origin:
+    """Where each key comes from."""
+
+    def __init__(self, name: str, text: str, settings: Sequence[Setting]) -> None:
+        self._name = name
+        self._lines: dict[tuple[str, ...], int] | None = None
+        self._text = text
+        self._variables = {setting.path: setting.variable for setting in settings}
+
+    def of(self, path: tuple[str, ...]) -> str:
+        """The variable or the line that gives a key, or the nearest table around it."""
+        path = tuple(part.partition("[")[0] for part in path)
+        around = [path[:end] for end in range(len(path), 0, -1)]
+        # A variable gives all that is below its key; what the file says there doesn't count.
+        variables = [self._variables[key] for key in around if key in self._variables]
+        if self._lines is None:
+            self._lines = lines_of_keys(self._text)
+        lines = [self._lines[key] for key in around if key in self._lines]
+        if not variables and path not in self._lines:
+            variables = [v for key, v in self._variables.items() if key[: len(path)] == path]
+        if variables:
+            return f"environment variable {variables[0]}"
+        if lines:
+            return f"{self._name}:{lines[0]}"
+        return self._name or "environment"
+
+    def order(self, problem: Problem) -> int:
+        """Where a problem stands among all: the environment's first, then from the top down."""
+        line = problem.where.removeprefix(f"{self._name}:")
+        return int(line) if self._name and line.isdecimal() else 0
+
+
+def _lay_over(values: dict[str, Any], setting: Setting) -> None:
+    table = values
+    for key in setting.path[:-1]:
+        inner = table.setdefault(key, {})
+        if not isinstance(inner, dict):
+            return  # the reader tells that it should be a table
+        table = inner
+    table[setting.path[-1]] = setting.value
+
+
+def _dotted(path: tuple[str, ...]) -> str:
+    return ".".join(
+        part if re.fullmatch(r"[A-Za-z0-9_-]+(\[\d+\])*", part) else repr(part) for part in path
+    )

@@ -1,0 +1,234 @@
+"""From TOML's values to the structs: every key known, every value checked, all problems told."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from wamp_bridge_server.config import _checks as checks
+from wamp_bridge_server.config._checks import Wrong
+from wamp_bridge_server.config._model import (
+    AppConfig,
+    AuthMethod,
+    Config,
+    Permissions,
+    RouterAuth,
+    RouterConfig,
+    StoreConfig,
+)
+from wamp_bridge_server.config._secrets import Vault, anything
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from wamp_bridge_server.config._model import Secret
+
+    Report = Callable[[tuple[str, ...], str], None]
+
+T = TypeVar("T")
+
+_METHODS: dict[str, AuthMethod] = {
+    "anonymous": "anonymous",
+    "ticket": "ticket",
+    "wampcra": "wampcra",
+    "cryptosign": "cryptosign",
+}
+# What each method needs, and what it may have beside.
+_CREDENTIALS: dict[AuthMethod, tuple[set[str], set[str]]] = {
+    "anonymous": (set(), {"authid"}),
+    "ticket": ({"authid", "secret"}, set()),
+    "wampcra": ({"authid", "secret"}, set()),
+    "cryptosign": ({"key"}, {"authid"}),
+}
+_LATER_FOR_APPS = ("callbacks", "rate", "crossbar", "anonymous", "expires")
+
+
+class _Table:
+    """A table that is being read; what nobody asked for is unknown."""
+
+    def __init__(self, report: Report, path: tuple[str, ...], value: Any) -> None:
+        self.path = path
+        self.report = report
+        self._known: list[str] = []
+        self._later: tuple[str, ...] = ()
+        self._values: Mapping[str, Any] = {}
+        if isinstance(value, dict):
+            self._values = value
+        else:
+            report(path, f"must be a table, not {checks.kind(value)}")
+
+    def get(self, key: str, check: Callable[[Any], T], default: T) -> T:
+        """A key's checked value; its default where it is left out or wrong (and told)."""
+        self._known.append(key)
+        if key not in self._values:
+            return default
+        try:
+            return check(self._values[key])
+        except Wrong as wrong:
+            self.report((*self.path, key + wrong.inside), str(wrong))
+            return default
+
+    def table(self, key: str) -> _Table | None:
+        """A table in this one; None where it is left out."""
+        self._known.append(key)
+        if key not in self._values:
+            return None
+        return _Table(self.report, (*self.path, key), self._values[key])
+
+    def later(self, *keys: str) -> None:
+        """Refuse keys of `docs/protocol.md` that this version would not honour."""
+        for key in keys:
+            if key in self._values:
+                self.report((*self.path, key), "is not supported yet; leave it out")
+        self._later = keys
+
+    def keys(self) -> tuple[str, ...]:
+        """The keys that are given."""
+        return tuple(self._values)
+
+    def done(self) -> None:
+        """Tell of all keys that nobody asked for."""
+        for key in self._values:
+            if key in self._known or key in self._later:
+                continue
+            near = difflib.get_close_matches(key, self._known, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(self._known)}"
+            self.report((*self.path, key), f"is an unknown key; {hint}")
+
+
+def read(values: Mapping[str, Any], vault: Vault, report: Report) -> Config:
+    """Make the configuration of TOML's values; good only when nothing was reported."""
+    root = _Table(report, (), values)
+    defaults = Config()
+    config = Config(
+        listen=root.get("listen", checks.address, defaults.listen),
+        public_urls=root.get("public_urls", checks.listed(checks.public_url), ()),
+        router=_router(root.table("router"), vault),
+        store=_store(root.table("store")),
+        apps=_apps(root.table("apps"), vault),
+    )
+    root.later("tls")
+    root.done()
+    if "apps" not in values or values["apps"] == {}:
+        report(
+            ("apps",),
+            "names no app, so nobody could use the bridge; `wamp-bridge key NAME` makes one",
+        )
+    _tokens_name_one_app(config.apps, report)
+    return config
+
+
+def _router(table: _Table | None, vault: Vault) -> RouterConfig:
+    if table is None:
+        return RouterConfig()
+    defaults = RouterConfig()
+    router = RouterConfig(
+        url=table.get("url", checks.router_url, defaults.url),
+        realm=table.get("realm", checks.realm, defaults.realm),
+        auth=_auth(table.table("auth"), vault) or defaults.auth,
+    )
+    table.done()
+    return router
+
+
+def _auth(table: _Table | None, vault: Vault) -> RouterAuth | None:
+    if table is None:
+        return None
+    method = table.get("method", _method, None)
+    auth = RouterAuth(
+        method=method or "anonymous",
+        authid=table.get("authid", checks.text, None),
+        secret=table.get("secret", vault.secret(anything), None),
+        key=table.get("key", vault.secret(checks.cryptosign_key), None),
+    )
+    table.done()
+    given = set(table.keys())
+    if method is None:
+        if "method" not in given:
+            table.report(table.path, f"lacks its method: {', '.join(_METHODS)}")
+        return auth
+    needed, optional = _CREDENTIALS[method]
+    for key in sorted(needed - given):
+        table.report(table.path, f"lacks {key}, which {method} needs")
+    for key in sorted((given & {"authid", "secret", "key"}) - needed - optional):
+        table.report((*table.path, key), f"is nothing that {method} uses; leave it out")
+    return auth
+
+
+def _method(value: Any) -> AuthMethod | None:
+    method = _METHODS.get(checks.text(value))
+    if method is None:
+        raise Wrong(f"must be one of {', '.join(_METHODS)}, not {value!r}")
+    return method
+
+
+def _store(table: _Table | None) -> StoreConfig:
+    if table is None:
+        return StoreConfig()
+    store = StoreConfig(url=table.get("url", checks.store_url, StoreConfig().url))
+    table.done()
+    return store
+
+
+def _apps(table: _Table | None, vault: Vault) -> dict[str, AppConfig]:
+    if table is None:
+        return {}
+    apps = {}
+    names = table.keys()
+    for name in names:
+        try:
+            checks.app_name(name)
+        except Wrong as wrong:
+            table.report((*table.path, name), str(wrong))
+        inner = table.table(name)
+        if inner is not None:
+            apps[name] = _app(name, inner, vault)
+    return apps
+
+
+def _app(name: str, table: _Table, vault: Vault) -> AppConfig:
+    secrets: tuple[Secret, ...] = ()
+    app = AppConfig(
+        name=name,
+        tokens=table.get("tokens", checks.listed(checks.token), ()),
+        secrets=table.get("secrets", checks.listed(vault.secret(checks.webhook_secret)), secrets),
+        sources=table.get("sources", checks.listed(checks.source_url), ()),
+        allow=_permissions(table.table("allow")),
+        router_auth=_auth(table.table("router_auth"), vault),
+    )
+    table.later(*_LATER_FOR_APPS)
+    table.done()
+    if not set(table.keys()) & {"tokens", "secrets"}:
+        table.report(
+            table.path,
+            f"has neither tokens nor secrets; `wamp-bridge key {name}` makes them",
+        )
+    return app
+
+
+def _permissions(table: _Table | None) -> Permissions:
+    if table is None:
+        return Permissions()
+    prefixes = checks.listed(checks.prefix)
+    default = Permissions()
+    allow = Permissions(
+        call=table.get("call", prefixes, default.call),
+        publish=table.get("publish", prefixes, default.publish),
+        register=table.get("register", prefixes, default.register),
+        subscribe=table.get("subscribe", prefixes, default.subscribe),
+    )
+    table.done()
+    return allow
+
+
+def _tokens_name_one_app(apps: Mapping[str, AppConfig], report: Report) -> None:
+    owners: dict[str, str] = {}
+    for app in apps.values():
+        for index, token in enumerate(app.tokens):
+            owner = owners.setdefault(token, app.name)
+            if owner != app.name:
+                report(
+                    ("apps", app.name, f"tokens[{index}]"),
+                    f"is also a token of app {owner}; a token says which app asks, so give each "
+                    "its own",
+                )

@@ -1,0 +1,68 @@
+"""Secrets stand outside of the configuration: `env:NAME` or `file:PATH`, read when it is loaded."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from wamp_bridge_server.config._checks import Wrong
+from wamp_bridge_server.config._model import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+_MAX_BYTES = 64 * 1024
+_REFERENCE = re.compile(r"(env|file):(\S|\S.*\S)")
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """Where secrets are found: an environment, and the folder that relative paths start from."""
+
+    environ: Mapping[str, str]
+    folder: Path
+
+    def secret(self, check: Callable[[str], str]) -> Callable[[Any], Secret]:
+        """A check of references, by the check of what they lead to."""
+
+        def resolve(value: Any) -> Secret:
+            reference = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+            # A secret after `env:` or `file:` is a slip that must not end up in a log.
+            if reference is None or "whsec_" in reference[2]:
+                raise Wrong("must be env:NAME or file:PATH, never the secret itself")
+            kind, name = reference.groups()
+            found = self._from_environment(name) if kind == "env" else self._from_file(name)
+            try:
+                return Secret(check(found))
+            except Wrong as wrong:
+                raise Wrong(f"{wrong}; {value} holds something else") from wrong
+
+        return resolve
+
+    def _from_environment(self, name: str) -> str:
+        found = self.environ.get(name)
+        if not found:
+            state = "is not set" if found is None else "is empty"
+            raise Wrong(f"names the environment variable {name}, which {state}")
+        return found
+
+    def _from_file(self, name: str) -> str:
+        path = self.folder / name
+        try:
+            with path.open("rb") as file:
+                content = file.read(_MAX_BYTES + 1)
+            found = content.decode("utf-8").strip()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise Wrong(f"names the file {path}, which can't be read: {reason}") from error
+        if not found or len(content) > _MAX_BYTES:
+            state = "is empty" if not found else f"has more than {_MAX_BYTES} bytes"
+            raise Wrong(f"names the file {path}, which {state}")
+        return found
+
+
+def anything(value: str) -> str:
+    """The check of a secret that may be any text."""
+    return value
