@@ -28,12 +28,14 @@ class Result:
 class Details:
     """What the router disclosed of the caller or publisher; None where it did not.
 
-    `deadline_seconds` is how long the caller is willing to wait from now, where known.
+    `app` is the app of this bridge whose session it is, where it is one. `deadline_seconds` is how
+    long the caller is willing to wait from now, where known.
     """
 
     session: int | None = None
     authid: str | None = None
     authrole: str | None = None
+    app: str | None = None
     deadline_seconds: float | None = None
 
 
