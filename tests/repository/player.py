@@ -1,0 +1,226 @@
+"""Follows a page of the documentation word for word, as its reader does.
+
+Files are written, commands are typed into terminals, and what appears is compared with what the
+page shows: `...` there stands for anything. Only the ports are changed, so that pages don't meet.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from repository.pages import blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from repository.pages import Block
+
+DEADLINE = 300.0  # seconds; the router's environment may have to be made first
+_END = "--- end of a command ---"
+
+
+class NotAsShown(AssertionError):  # noqa: N818 - named for what the page isn't
+    """What appeared isn't what the page shows."""
+
+
+class Terminal:
+    """A shell that commands are typed into; its output is read as it comes."""
+
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        self._shell = subprocess.Popen(
+            ["bash", "--norc", "--noprofile"],
+            cwd=folder,
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._lines: list[str] = []
+        self._seen = 0
+        self._ended = False
+        self._news = threading.Condition()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._shell.stdout is not None
+        for line in self._shell.stdout:
+            with self._news:
+                self._lines.append(line.rstrip("\n"))
+                self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
+
+    def start(self, command: str) -> None:
+        """Type a command."""
+        assert self._shell.stdin is not None
+        self._shell.stdin.write(f"{{ {command}\n}} </dev/null\n")
+        self._shell.stdin.flush()
+
+    def run(self, command: str) -> list[str]:
+        """Type a command, wait for its end, and get what it wrote. It has to succeed."""
+        assert self._shell.stdin is not None
+        self.start(command)
+        self._shell.stdin.write(f"printf '\\n%s %s\\n' '{_END}' $?\n")
+        self._shell.stdin.flush()
+        end = time.monotonic() + DEADLINE
+        with self._news:
+            while not any(line.startswith(_END) for line in self._lines[self._seen :]):
+                self._wait(end, f"the end of: {command}")
+            output = self._lines[self._seen :]
+        at = next(index for index, line in enumerate(output) if line.startswith(_END))
+        self._seen += at + 1
+        written = output[:at]
+        while written and not written[-1]:
+            written.pop()
+        if output[at] != f"{_END} 0":
+            raise NotAsShown("\n".join([f"{command} failed:", *written]))
+        return written
+
+    def wait_for(self, shown: list[str]) -> None:
+        """Wait until all these lines have appeared, in this order, others between them."""
+        end = time.monotonic() + DEADLINE
+        for line in shown:
+            pattern = _pattern(line)
+            with self._news:
+                while not self._find(pattern):
+                    self._wait(end, line)
+
+    def exports(self) -> list[str]:
+        """Find the `export` lines that a program printed for the reader to paste."""
+        with self._news:
+            return [line.strip() for line in self._lines if line.strip().startswith("export ")]
+
+    def close(self) -> None:
+        """Press Ctrl-C, and wait until all that was started here has ended."""
+        assert self._shell.stdin is not None
+        self._shell.stdin.close()
+        os.killpg(self._shell.pid, signal.SIGINT)
+        try:
+            self._reader.join(30)
+            if self._reader.is_alive():
+                raise NotAsShown("\n".join(["Ctrl-C did not end:", *self._lines]))
+        finally:
+            if self._reader.is_alive():
+                os.killpg(self._shell.pid, signal.SIGKILL)
+                self._reader.join()
+            self._shell.wait()
+            assert self._shell.stdout is not None
+            self._shell.stdout.close()
+
+    def _find(self, pattern: re.Pattern[str]) -> bool:
+        for index in range(self._seen, len(self._lines)):
+            if pattern.fullmatch(self._lines[index]):
+                self._seen = index + 1
+                return True
+        return False
+
+    def _wait(self, end: float, what: str) -> None:
+        left = end - time.monotonic()
+        if self._ended or left <= 0 or not self._news.wait(left):
+            raise NotAsShown("\n".join([f"{what!r} did not appear after:", *self._lines]))
+
+
+class Player:
+    """One reader, with as many terminals as the page names, in one folder."""
+
+    def __init__(self, folder: Path, ports: Mapping[str, int], *, install: bool = False) -> None:
+        self._folder = folder
+        self._ports = {number: str(port) for number, port in ports.items()}
+        self._install = install
+        self._terminals: dict[str, Terminal] = {}
+        self._environ = {
+            **os.environ,
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "PYTHONUNBUFFERED": "1",
+            "FLASK_RUN_PORT": self._ports.get("5000", "5000"),
+            "CURL_HOME": str(folder / ".curl"),
+        }
+        # On a screen curl shows no progress; here it would.
+        (folder / ".curl").mkdir()
+        (folder / ".curl" / ".curlrc").write_text("silent\nshow-error\n", encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # The last opened first: an app before the bridge that it talks to.
+        for terminal in reversed(self._terminals.values()):
+            terminal.close()
+
+    def play(self, page: Path) -> None:
+        """Do all that the page says."""
+        for block in blocks(page):
+            if block.language == "console":
+                self._type(block)
+            elif "." in block.caption:
+                path = self._folder / block.caption
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(self._ported(block.text), encoding="utf-8")
+
+    def _type(self, block: Block) -> None:
+        if block.installs and not self._install:
+            return
+        terminal = self._terminal(block.caption)
+        shown, commands = block.commands()
+        terminal.wait_for([self._ported(line) for line in shown])
+        for index, command in enumerate(commands):
+            text = self._ported(self._listening(command.text))
+            expected = [self._ported(line) for line in command.shown]
+            if block.stays and index == len(commands) - 1:
+                terminal.start(text)
+                terminal.wait_for(expected)
+                continue
+            written = terminal.run(text)
+            if expected and not _alike(written, expected):
+                raise NotAsShown("\n".join([f"line {block.line}: {text} wrote:", *written]))
+
+    def _terminal(self, name: str) -> Terminal:
+        if name not in self._terminals:
+            terminal = Terminal(self._folder, self._environ)
+            pasted = [line for other in self._terminals.values() for line in other.exports()]
+            self._terminals[name] = terminal
+            for line in pasted:
+                terminal.run(line)
+        return self._terminals[name]
+
+    def _listening(self, command: str) -> str:
+        """Give `wamp-bridge dev` the ports that the reader would leave out."""
+        options = "--listen 127.0.0.1:8181 --router-listen 127.0.0.1:8080"
+        return command.replace("wamp-bridge dev", f"wamp-bridge dev {options}")
+
+    def _ported(self, text: str) -> str:
+        for number, port in self._ports.items():
+            text = re.sub(rf"(?<=[: ]){number}\b", port, text)
+        return text
+
+
+def _pattern(line: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in line.split("...")))
+
+
+def _alike(written: list[str], expected: list[str]) -> bool:
+    """Whether the lines are the expected ones; a line of `...` stands for any number of them."""
+    if not expected:
+        return not written
+    if expected[0] == "...":
+        return any(_alike(written[index:], expected[1:]) for index in range(len(written) + 1))
+    matched = bool(written) and _pattern(expected[0]).fullmatch(written[0])
+    return bool(matched) and _alike(written[1:], expected[1:])

@@ -1,0 +1,89 @@
+"""The documentation is true: its links lead somewhere, and its pages can be followed."""
+
+from __future__ import annotations
+
+import json
+import socket
+import tomllib
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from repository.lot import ROOT, show
+from repository.pages import PAGES, anchors, blocks, links
+from repository.player import Player
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# The ports that a reader has: the bridge's, the router's, `flask run`'s and a plain app's.
+PORTS = ("8181", "8080", "5000", "8000")
+
+PLAYED = [page for page in PAGES if page.parent.name == "docs"]
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for taken in sockets:
+            taken.bind(("127.0.0.1", 0))
+        return [int(taken.getsockname()[1]) for taken in sockets]
+
+
+def can_be_played(page: Path) -> bool:
+    return any(block.language == "console" and not block.installs for block in blocks(page))
+
+
+@pytest.mark.parametrize("page", [page for page in PLAYED if can_be_played(page)], ids=show)
+def test_a_page_can_be_followed_word_for_word(page: Path, tmp_path: Path) -> None:
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    with Player(tmp_path, ports) as player:
+        player.play(page)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=show)
+def test_every_python_block_is_a_file_of_a_page_that_is_followed(page: Path) -> None:
+    """No code stands outside what is executed; READMEs show what such a page has, see below."""
+    shells = ("bash", "sh", "shell")
+    stray = [
+        f"line {block.line}"
+        for block in blocks(page)
+        if (block.language == "python" and not (page in PLAYED and "." in block.caption))
+        or (block.language in shells and page in PLAYED)
+    ]
+    assert page.name == "README.md" or not stray
+
+
+def test_the_readmes_python_is_the_tutorials() -> None:
+    known = "\n".join(
+        block.text for page in PLAYED for block in blocks(page) if block.language == "python"
+    )
+    for page in PAGES:
+        if page.name == "README.md":
+            for block in blocks(page):
+                if block.language == "python":
+                    assert block.text in known, f"{show(page)}, line {block.line}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=show)
+def test_json_and_toml_blocks_can_be_read(page: Path) -> None:
+    for block in blocks(page):
+        if block.language == "json":
+            json.loads(block.text)
+        elif block.language == "toml":
+            tomllib.loads(block.text)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=show)
+def test_every_link_leads_to_a_page_and_a_heading_that_exist(page: Path) -> None:
+    broken = []
+    for link in links(page):
+        if link.startswith(("https://", "http://")):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        there = target.is_relative_to(ROOT) and target.exists()
+        if not there or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert not broken
