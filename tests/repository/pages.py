@@ -1,14 +1,15 @@
 """Reads the documentation's pages: their code blocks and their links.
 
-A page is a script for its reader. A block that is captioned with a file's name is that file; a
-`console` block is what is typed in a terminal (its caption says which) and what then appears.
+A page is a script for its reader. A block that is captioned with a file's name is that file. A
+`bash` block is what is typed into a terminal (its caption says which), a block of the class
+`output` what then appears there.
 """
 
 from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from repository.lot import ROOT
@@ -31,23 +32,6 @@ _FENCE = re.compile(
 _OPTION = re.compile(r":(?P<name>[\w-]+): *(?P<value>.*)\n")
 _LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 _HEADING = re.compile(r"^#+ +(?P<text>.+)$", re.MULTILINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What is typed after one prompt, and the lines that the page shows below it."""
-
-    text: str
-    shown: list[str] = field(default_factory=list)
-
-    @property
-    def complete(self) -> bool:
-        """Whether the shell would run it, and not wait for another line."""
-        try:
-            shlex.split(self.text)
-        except ValueError:  # an open quotation, or a backslash at the end
-            return False
-        return not self.text.endswith("\\")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +58,19 @@ class Block:
         """Whether this is done once, before the rest; where it's done already, not at all."""
         return "install" in self.options.get("class", "").split()
 
-    def commands(self) -> tuple[list[str], list[Command]]:
-        """Take a console block apart: what a running command shows, then commands."""
-        shown: list[str] = []
-        commands: list[Command] = []
+    @property
+    def is_output(self) -> bool:
+        """Whether this is what a terminal shows, by the block before it or while it runs."""
+        return "output" in self.options.get("class", "").split()
+
+    def commands(self) -> Iterator[str]:
+        """Take what is typed apart, as the shell would: a command may have several lines."""
+        command = ""
         for line in self.text.splitlines():
-            if line.startswith("$ "):
-                commands.append(Command(line[2:]))
-            elif commands and not commands[-1].complete:
-                commands[-1] = Command(f"{commands[-1].text}\n{line}")
-            else:
-                (commands[-1].shown if commands else shown).append(line)
-        return shown, commands
+            command = f"{command}\n{line}" if command else line
+            if command and _is_complete(command):
+                yield command
+                command = ""
 
 
 def blocks(page: Path) -> Iterator[Block]:
@@ -111,6 +96,15 @@ def anchors(page: Path) -> set[str]:
     return {
         re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings
     }
+
+
+def _is_complete(command: str) -> bool:
+    """Whether the shell would run it, and not wait for another line."""
+    try:
+        shlex.split(command)
+    except ValueError:  # an open quotation, or a backslash at the end
+        return False
+    return not command.endswith("\\")
 
 
 def _prose(page: Path) -> str:

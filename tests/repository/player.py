@@ -167,30 +167,39 @@ class Player:
 
     def play(self, page: Path) -> None:
         """Do all that the page says."""
+        written: list[str] | None = None  # by the block before; None where it goes on running
+        last = ""
         for block in blocks(page):
-            if block.language == "console":
-                self._type(block)
+            if block.language == "bash":
+                last = block.caption
+                written = self._type(block)
+            elif block.is_output:
+                self._compare(block, written, last)
             elif "." in block.caption:
                 path = self._folder / block.caption
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(self._ported(block.text), encoding="utf-8")
 
-    def _type(self, block: Block) -> None:
+    def _type(self, block: Block) -> list[str] | None:
+        written: list[str] = []
         if block.installs and not self._install:
-            return
+            return written
         terminal = self._terminal(block.caption)
-        shown, commands = block.commands()
-        terminal.wait_for([self._ported(line) for line in shown])
-        for index, command in enumerate(commands):
-            text = self._ported(self._listening(command.text))
-            expected = [self._ported(line) for line in command.shown]
-            if block.stays and index == len(commands) - 1:
-                terminal.start(text)
-                terminal.wait_for(expected)
-                continue
-            written = terminal.run(text)
-            if expected and not _alike(written, expected):
-                raise NotAsShown("\n".join([f"line {block.line}: {text} wrote:", *written]))
+        *commands, last = [self._ported(self._listening(text)) for text in block.commands()]
+        for command in commands:
+            written += terminal.run(command)
+        if block.stays:
+            terminal.start(last)
+            return None
+        return written + terminal.run(last)
+
+    def _compare(self, block: Block, written: list[str] | None, last: str) -> None:
+        expected = self._ported(block.text).splitlines()
+        if written is None or block.caption:
+            self._terminal(block.caption or last).wait_for(expected)
+        elif not _alike(written, expected):
+            shown = "\n".join(written)
+            raise NotAsShown(f"line {block.line}: not as shown, but:\n{shown}")
 
     def _terminal(self, name: str) -> Terminal:
         if name not in self._terminals:

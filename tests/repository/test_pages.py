@@ -32,7 +32,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def can_be_played(page: Path) -> bool:
-    return any(block.language == "console" and not block.installs for block in blocks(page))
+    return any(block.language == "bash" and not block.installs for block in blocks(page))
 
 
 @pytest.mark.parametrize("page", [page for page in PLAYED if can_be_played(page)], ids=show)
@@ -45,12 +45,16 @@ def test_a_page_can_be_followed_word_for_word(page: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize("page", PAGES, ids=show)
 def test_every_python_block_is_a_file_of_a_page_that_is_followed(page: Path) -> None:
     """No code stands outside what is executed; READMEs show what such a page has, see below."""
-    shells = ("bash", "sh", "shell")
     stray = [
         f"line {block.line}"
         for block in blocks(page)
-        if (block.language == "python" and not (page in PLAYED and "." in block.caption))
-        or (block.language in shells and page in PLAYED)
+        if block.language in ("python", "sh", "console") and page in PLAYED
+        if block.language != "python" or "." not in block.caption
+    ]
+    stray += [
+        f"line {block.line}"
+        for block in blocks(page)
+        if block.language == "python" and page not in PLAYED
     ]
     assert page.name == "README.md" or not stray
 
