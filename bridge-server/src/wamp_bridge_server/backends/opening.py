@@ -1,0 +1,1 @@
+"""Which backend a router's URL asks for."""

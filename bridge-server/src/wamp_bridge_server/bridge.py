@@ -1,0 +1,102 @@
+"""The bridge put together: one object that starts and stops everything, in order."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from wamp_bridge_server.backends.opening import open_backend
+from wamp_bridge_server.callbacks.outbox import Outbox
+from wamp_bridge_server.callbacks.sender import Sender
+from wamp_bridge_server.http.server import HttpServer
+from wamp_bridge_server.services.apps import Apps
+from wamp_bridge_server.services.arrivals import Arrivals
+from wamp_bridge_server.services.calls import Calls
+from wamp_bridge_server.services.endpoints import Endpoints
+from wamp_bridge_server.services.health import Health
+from wamp_bridge_server.services.publishing import Publishing
+from wamp_bridge_server.services.reconciler import Reconciler
+from wamp_bridge_server.services.sources import Sources
+from wamp_bridge_server.services.table import Endpoint, Table
+from wamp_bridge_server.store import Store
+
+if TYPE_CHECKING:
+    from wamp_bridge_server.callbacks.outbox import Recipient
+    from wamp_bridge_server.config import Config
+
+
+class Bridge:
+    """A bridge, as its configuration has it."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._running = AsyncExitStack()
+        self._address: tuple[str, int] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where its REST API is; with the port that was chosen, once it is started."""
+        host, port = self._address or (self._config.listen.host, self._config.listen.port)
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - to connect to
+        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+    @property
+    def router_url(self) -> str:
+        """The URL of the router that it joins."""
+        return self._config.router.url
+
+    async def start(self) -> None:
+        """Start all of it; on return requests are answered. The router may be away.
+
+        Raises:
+            StoreError: The store can't be opened.
+            OSError: The address can't be listened on.
+        """
+        async with AsyncExitStack() as started:
+            await self._start(started)
+            self._running = started.pop_all()
+
+    async def stop(self) -> None:
+        """Stop all of it: take nothing more, finish what is being answered, leave the router."""
+        await self._running.aclose()
+
+    async def _start(self, started: AsyncExitStack) -> None:
+        """Start the parts from the store upwards; they stop in the opposite order."""
+        config = self._config
+        apps = Apps(config.apps)
+        table = Table()
+
+        store = await Store.open(config.store.url)
+        started.push_async_callback(store.close)
+        sender = Sender(apps.signers)
+        await sender.start()
+        started.push_async_callback(sender.close)
+        backend = open_backend(config.router, config.apps)
+        outbox = Outbox(sender, declined=lambda recipient: _declined(endpoints, recipient))
+        started.push_async_callback(outbox.close)
+        reconciler = Reconciler(table, backend)
+        await backend.start(Arrivals(table, reconciler, sender, outbox))
+        started.push_async_callback(backend.close)
+        started.push_async_callback(reconciler.close)
+        endpoints = Endpoints(table, store, reconciler, outbox)
+        await endpoints.start()
+        started.push_async_callback(endpoints.close)
+        sources = Sources(apps, table, endpoints, store, sender)
+        await sources.start(
+            (apps.by_name[name], url) for name, app in config.apps.items() for url in app.sources
+        )
+        started.push_async_callback(sources.close)
+        calls = Calls(backend, outbox)
+        started.push_async_callback(calls.close)
+        health = Health(backend, table, outbox)
+        server = HttpServer(apps, calls, Publishing(backend), endpoints, sources, health)
+        await server.start(config.listen.host, config.listen.port)
+        started.push_async_callback(server.close)
+        self._address = server.address
+        health.serving = True
+        started.callback(health.stopping)
+
+
+def _declined(endpoints: Endpoints, recipient: Recipient) -> None:
+    if isinstance(recipient, Endpoint):  # an outcome's callback URL has nothing to take back
+        endpoints.declined(recipient)

@@ -1,0 +1,186 @@
+"""What the bridge refuses or can't do, as one tree; each class is one row of the protocol's table.
+
+::
+
+    Problem
+    ├── Malformed              400  no JSON, or a member of the wrong JSON type
+    ├── Unauthenticated        401  no or bad credentials
+    ├── Forbidden              403  not allowed by the app's permissions, or under wamp.
+    ├── NotFound               404  no such path or object, or another app's
+    ├── MethodNotAllowed       405
+    ├── TooLate                408  a request that was not complete in time
+    ├── Conflict               409  a URI that is taken
+    ├── TooLarge               413
+    ├── UnsupportedMediaType   415
+    ├── Unprocessable          422  a right type with a value that isn't allowed
+    ├── BadSource              502  a source that is unreachable or has no valid manifest
+    ├── Unavailable            503  no router, no store, or too much at once
+    ├── SourceTimeout          504  a source that answers too late
+    └── CallFailed             any  what WAMP answered: an error URI with args and kwargs
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+NO_SUCH_PROCEDURE = "wamp.error.no_such_procedure"
+INVALID_ARGUMENT = "wamp.error.invalid_argument"
+NOT_AUTHORIZED = "wamp.error.not_authorized"
+TIMEOUT = "wamp.error.timeout"
+UNAVAILABLE = "wamp.error.unavailable"
+CANCELED = "wamp.error.canceled"
+RUNTIME_ERROR = "wamp.error.runtime_error"
+ALREADY_EXISTS = "wamp.error.procedure_already_exists"
+OTHER_POLICY = "wamp.error.procedure_exists_with_different_invocation_policy"
+
+RETRY_AFTER_SECONDS = 1
+
+_STATUS_OF_WAMP_ERROR = {
+    NO_SUCH_PROCEDURE: HTTPStatus.NOT_FOUND,
+    INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
+    NOT_AUTHORIZED: HTTPStatus.FORBIDDEN,
+    TIMEOUT: HTTPStatus.GATEWAY_TIMEOUT,
+    UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    CANCELED: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+def status_of(error: str) -> int:
+    """The HTTP status for the URI of a WAMP error (protocol, section 2).
+
+    `wamp.error.canceled` counts here as that of a callee that vanished; where this caller
+    cancelled, the one who cancelled knows it and answers 409.
+    """
+    return _STATUS_OF_WAMP_ERROR.get(error, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+class Problem(Exception):  # noqa: N818 - RFC 9457 names it so
+    """Answered as `application/problem+json` (RFC 9457). The detail is for a person."""
+
+    status: ClassVar[int] = HTTPStatus.INTERNAL_SERVER_ERROR
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+    @property
+    def answer_status(self) -> int:
+        """The HTTP status of the answer."""
+        return self.status
+
+    def members(self) -> dict[str, Any]:
+        """What the problem document says beside type, title, status, detail and request_id."""
+        return {}
+
+
+class Malformed(Problem):
+    """What can't be read: no JSON, or a member of the wrong JSON type."""
+
+    status = HTTPStatus.BAD_REQUEST
+
+
+class Unauthenticated(Problem):
+    """No or bad credentials. Says the same sentence always, so that nobody learns which."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    headers = {"WWW-Authenticate": 'Bearer realm="wamp-bridge"'}  # noqa: RUF012 - never changed
+
+    def __init__(self) -> None:
+        super().__init__("This request needs the valid credentials of an app of this bridge.")
+
+
+class Forbidden(Problem):
+    """Not allowed by the app's permissions, or under `wamp.`."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+class NotFound(Problem):
+    """No such path, or no such object of this app."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class MethodNotAllowed(Problem):
+    """The path is known, the method isn't."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+
+    def __init__(self, detail: str, allowed: str) -> None:
+        super().__init__(detail)
+        self.headers = {"Allow": allowed}
+
+
+class TooLate(Problem):
+    """A request that was not complete in time."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+
+
+class Conflict(Problem):
+    """A URI that another app of this bridge or another WAMP client holds."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class TooLarge(Problem):
+    """A body over the limit."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class UnsupportedMediaType(Problem):
+    """A body that is declared to be no JSON in UTF-8."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class Unprocessable(Problem):
+    """A right type with a value that isn't allowed: a URI, a URL, an option."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class BadSource(Problem):
+    """A source that is unreachable or answers with no valid manifest."""
+
+    status = HTTPStatus.BAD_GATEWAY
+
+
+class SourceTimeout(Problem):
+    """A source that answers its manifest too late."""
+
+    status = HTTPStatus.GATEWAY_TIMEOUT
+
+
+class Unavailable(Problem):
+    """No router, no store, or more than can be taken now; worth asking again soon."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}  # noqa: RUF012 - never changed
+
+
+class CallFailed(Problem):
+    """What WAMP answered to a call or a publication: its error URI, args and kwargs."""
+
+    def __init__(self, error: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        super().__init__(f"WAMP answered with the error {error}.")
+        self.error = error
+        self.wamp_args = args
+        self.wamp_kwargs = kwargs
+        if self.answer_status == HTTPStatus.SERVICE_UNAVAILABLE:
+            self.headers = Unavailable.headers
+
+    @property
+    def answer_status(self) -> int:
+        """The status that the protocol's table gives the error URI."""
+        return status_of(self.error)
+
+    def members(self) -> dict[str, Any]:
+        """The error as WAMP gave it."""
+        return {"error": self.error, "args": self.wamp_args, "kwargs": self.wamp_kwargs}

@@ -1,0 +1,63 @@
+"""How everything is answered: JSON, or a problem (RFC 9457)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from wamp_bridge_server.errors import CallFailed, Problem
+from wamp_bridge_server.values import NotJson, encode_json, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROBLEM_TYPE = "application/problem+json"
+INTERNAL_ERROR = "The bridge failed to do this; its log says why, under this request id."
+
+
+def answer(value: Any, status: int = HTTPStatus.OK) -> web.Response:
+    """A JSON answer of a value that has been through `to_json`, or needs not."""
+    return web.Response(body=encode_json(value), status=status, content_type="application/json")
+
+
+def empty(status: int) -> web.Response:
+    """An answer without a body."""
+    return web.Response(status=status)
+
+
+def problem(error: Problem, request_id: str) -> web.Response:
+    """A problem as it is answered."""
+    try:
+        members = {name: to_json(value) for name, value in error.members().items()}
+    except NotJson as reason:
+        return problem(unreadable("raised", reason), request_id)
+    return problem_document(error.answer_status, error.detail, request_id, members, error.headers)
+
+
+def unreadable(what: str, reason: NotJson) -> CallFailed:
+    """The problem where a callee answered what JSON lacks (protocol, section 2)."""
+    text = f"What the callee {what} can't be written in JSON: {reason}."
+    return CallFailed("wamp.error.runtime_error", [text], {})
+
+
+def problem_document(
+    status: int,
+    detail: str,
+    request_id: str,
+    members: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """A problem document with its status and headers."""
+    document = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id,
+        **(members or {}),
+    }
+    return web.Response(
+        body=encode_json(document), status=status, content_type=PROBLEM_TYPE, headers=headers
+    )

@@ -1,0 +1,132 @@
+"""The bodies of the requests (protocol, section 1), as structs that decode them.
+
+An unknown member is refused, for it may be a mistyped one. Types are checked here; whether a value
+is allowed is the services' to say.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from wamp_bridge_server.backends.base import PublishOptions
+
+
+class _Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What every body may hold: the token, the article's way."""
+
+    token: str | None = None
+
+
+class Registration(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A procedure's callback URL with its options."""
+
+    url: str
+    match: str | None = None
+    invoke: str | None = None
+    concurrency: int | None = None
+    timeout: float | None = None
+
+
+class Subscription(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A topic's callback URL with its options."""
+
+    url: str
+    match: str | None = None
+    ordered: bool | None = None
+    concurrency: int | None = None
+
+
+class Register(_Body):
+    """`POST /register/`."""
+
+    endpoints: dict[str, str | Registration]
+    lease: float | None = None
+
+
+class Subscribe(_Body):
+    """`POST /subscribe/`."""
+
+    endpoints: dict[str, str | Subscription]
+    lease: float | None = None
+
+
+class TakeBack(_Body):
+    """`POST /unregister/` and `POST /unsubscribe/`."""
+
+    endpoints: list[str] | dict[str, str | None]
+    match: str | None = None
+
+
+class _Payload(_Body):
+    """Arguments, in the article's way or in WAMP's."""
+
+    params: list[Any] | dict[str, Any] | None = None
+    args: list[Any] | None = None
+    kwargs: dict[str, Any] | None = None
+
+
+class CallOptions(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The options of a call. None yet."""
+
+
+class Call(_Payload):
+    """`POST /call/PROCEDURE/`."""
+
+    timeout: float | None = None
+    callback: str | None = None
+    options: CallOptions | None = None
+
+
+class PublicationOptions(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The options of a publication, by WAMP's names."""
+
+    acknowledge: bool = True
+    exclude_me: bool = False
+    exclude: list[int] | None = None
+    exclude_authid: list[str] | None = None
+    exclude_authrole: list[str] | None = None
+    eligible: list[int] | None = None
+    eligible_authid: list[str] | None = None
+    eligible_authrole: list[str] | None = None
+    retain: bool = False
+
+    def for_wamp(self) -> PublishOptions:
+        """Themselves as the backends take them."""
+        return PublishOptions(**msgspec.structs.asdict(self))
+
+
+class Publish(_Payload):
+    """`POST /publish/TOPIC/`."""
+
+    options: PublicationOptions | None = None
+
+
+class Announce(_Body):
+    """`POST /announce/`."""
+
+    url: str
+    wait: bool = False
+
+
+class Withdraw(_Body):
+    """`POST /withdraw/`."""
+
+    url: str
+
+
+class Heartbeat(_Body):
+    """`POST /heartbeat/`."""
+
+    endpoints: list[str] | dict[str, str | None] | None = None
+
+
+register = msgspec.json.Decoder(Register)
+subscribe = msgspec.json.Decoder(Subscribe)
+take_back = msgspec.json.Decoder(TakeBack)
+call = msgspec.json.Decoder(Call)
+publish = msgspec.json.Decoder(Publish)
+announce = msgspec.json.Decoder(Announce)
+withdraw = msgspec.json.Decoder(Withdraw)
+heartbeat = msgspec.json.Decoder(Heartbeat)

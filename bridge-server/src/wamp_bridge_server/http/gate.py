@@ -1,0 +1,72 @@
+"""What every request goes through: its id, the protocol's version, and how errors are answered."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+
+from wamp_bridge_server.errors import Malformed, MethodNotAllowed, NotFound, Problem, Unavailable
+from wamp_bridge_server.http.answers import INTERNAL_ERROR, problem, problem_document
+from wamp_bridge_server.identifiers import new_id
+from wamp_bridge_server.store import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+PROTOCOL_HEADER = "wamp-bridge-protocol"
+PROTOCOL = "1"
+
+log = structlog.get_logger("wamp_bridge.http")
+
+
+@web.middleware
+async def gate(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Answer a request, whatever happens, and say so in the log."""
+    request_id = new_id("req")
+    started = time.perf_counter()
+    try:
+        _check_protocol(request)
+        response = await handler(request)
+    except Problem as error:
+        response = problem(error, request_id)
+    except StoreError as error:
+        log.error("store failed", request_id=request_id, reason=str(error))  # noqa: TRY400 - no bug
+        response = problem(Unavailable("The bridge's store can't be used now."), request_id)
+    except web.HTTPException as error:  # the router's own: no such path, no such method
+        response = problem(_of_router(request, error), request_id)
+    except Exception:
+        log.exception("request failed", request_id=request_id, path=request.path)
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+        response = problem_document(status, INTERNAL_ERROR, request_id)
+    response.headers[PROTOCOL_HEADER] = PROTOCOL
+    response.headers["request-id"] = request_id
+    log.debug(
+        "answered",
+        request_id=request_id,
+        method=request.method,
+        path=request.path,
+        status=response.status,
+        ms=round((time.perf_counter() - started) * 1000, 1),
+    )
+    return response
+
+
+def _check_protocol(request: web.Request) -> None:
+    spoken = request.headers.get(PROTOCOL_HEADER)
+    if spoken is not None and spoken.strip() != PROTOCOL:
+        raise Malformed(f"This bridge speaks version {PROTOCOL} of the protocol alone.")
+
+
+def _of_router(request: web.Request, error: web.HTTPException) -> Problem:
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return MethodNotAllowed(f"{request.method} is not for this path; {allowed} is.", allowed)
+    if isinstance(error, web.HTTPNotFound):
+        return NotFound("There is nothing at this path.")
+    return Malformed(error.reason)

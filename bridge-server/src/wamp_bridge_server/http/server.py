@@ -1,0 +1,120 @@
+"""The HTTP server: which request goes where."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from wamp_bridge_server.http.answers import answer
+from wamp_bridge_server.http.asking import MAX_BODY_BYTES, asking
+from wamp_bridge_server.http.endpoints import EndpointRequests
+from wamp_bridge_server.http.gate import gate
+from wamp_bridge_server.http.messages import MessageRequests
+from wamp_bridge_server.http.sources import SourceRequests
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from wamp_bridge_server.http.asking import Asking
+    from wamp_bridge_server.services.apps import Apps
+    from wamp_bridge_server.services.calls import Calls
+    from wamp_bridge_server.services.endpoints import Endpoints
+    from wamp_bridge_server.services.health import Health
+    from wamp_bridge_server.services.publishing import Publishing
+    from wamp_bridge_server.services.sources import Sources
+
+    Handler = Callable[[Asking], Awaitable[web.Response]]
+
+
+class HttpServer:
+    """Serves the REST API at one address."""
+
+    def __init__(
+        self,
+        apps: Apps,
+        calls: Calls,
+        publishing: Publishing,
+        endpoints: Endpoints,
+        sources: Sources,
+        health: Health,
+    ) -> None:
+        self._apps = apps
+        self._health = health
+        self._application = web.Application(middlewares=[gate], client_max_size=MAX_BODY_BYTES)
+        self._runner: web.AppRunner | None = None
+        self.address: tuple[str, int] | None = None
+        self._route(MessageRequests(calls, publishing))
+        self._route_endpoints(EndpointRequests(endpoints))
+        self._route_sources(SourceRequests(sources))
+        self._open("/health/live", self._live)
+        self._open("/health/ready", self._ready)
+
+    async def start(self, host: str, port: int) -> None:
+        """Begin to serve.
+
+        Args:
+            host: The address to listen on.
+            port: The port; 0 lets the system choose one.
+
+        Raises:
+            OSError: The address can't be listened on.
+        """
+        self._runner = web.AppRunner(self._application, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port, shutdown_timeout=5.0)
+        await site.start()
+        name = self._runner.addresses[0]
+        self.address = (name[0], name[1])
+
+    async def close(self) -> None:
+        """Stop serving; what is being answered is finished first."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def _route(self, messages: MessageRequests) -> None:
+        self._add("POST", "/call/{name}", messages.call)
+        self._add("GET", "/calls/{name}", messages.read_call)
+        self._add("DELETE", "/calls/{name}", messages.cancel_call)
+        self._add("POST", "/publish/{name}", messages.publish)
+
+    def _route_endpoints(self, endpoints: EndpointRequests) -> None:
+        self._add("POST", "/register", endpoints.register)
+        self._add("POST", "/unregister", endpoints.unregister)
+        self._add("POST", "/subscribe", endpoints.subscribe)
+        self._add("POST", "/unsubscribe", endpoints.unsubscribe)
+        self._add("POST", "/heartbeat", endpoints.heartbeat)
+        self._add("GET", "/registrations", endpoints.registrations)
+        self._add("GET", "/registrations/{name}", endpoints.registration)
+        self._add("DELETE", "/registrations/{name}", endpoints.delete_registration)
+        self._add("GET", "/subscriptions", endpoints.subscriptions)
+        self._add("GET", "/subscriptions/{name}", endpoints.subscription)
+        self._add("DELETE", "/subscriptions/{name}", endpoints.delete_subscription)
+
+    def _route_sources(self, sources: SourceRequests) -> None:
+        self._add("POST", "/announce", sources.announce)
+        self._add("POST", "/withdraw", sources.withdraw)
+        self._add("GET", "/sources", sources.list)
+
+    def _add(self, method: str, path: str, handler: Handler) -> None:
+        """Route a request of an app, with and without the last slash."""
+
+        async def handle(request: web.Request) -> web.Response:
+            return await handler(await asking(request, self._apps))
+
+        for spelling in (path, f"{path}/"):
+            self._application.router.add_route(method, spelling, handle)
+
+    def _open(self, path: str, handler: Callable[[web.Request], Awaitable[web.Response]]) -> None:
+        """Route a request that anybody may make."""
+        for spelling in (path, f"{path}/"):
+            self._application.router.add_get(spelling, handler)
+
+    async def _live(self, _request: web.Request) -> web.Response:
+        return answer({"status": "live"})
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        report = self._health.report()
+        status = HTTPStatus.OK if report["status"] == "ready" else HTTPStatus.SERVICE_UNAVAILABLE
+        return answer(report, status)

@@ -1,0 +1,35 @@
+"""How the bridge is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wamp_bridge_server.backends.base import Backend
+    from wamp_bridge_server.callbacks.outbox import Outbox
+    from wamp_bridge_server.services.table import Table
+
+
+class Health:
+    """Whether requests will be answered, and what the bridge holds."""
+
+    def __init__(self, backend: Backend, table: Table, outbox: Outbox) -> None:
+        self._backend = backend
+        self._table = table
+        self._outbox = outbox
+        self.serving = False
+
+    def stopping(self) -> None:
+        """The bridge is going down."""
+        self.serving = False
+
+    def report(self) -> dict[str, Any]:
+        """The report; `status` is `ready` when requests will be answered."""
+        joined = self._backend.joined
+        return {
+            "status": "ready" if joined and self.serving else "not ready",
+            "router": "joined" if joined else "away",
+            "phase": "serving" if self.serving else "starting or stopping",
+            "endpoints": len(self._table.endpoints),
+            "deliveries_waiting": self._outbox.waiting,
+        }

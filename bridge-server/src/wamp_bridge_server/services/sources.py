@@ -1,0 +1,322 @@
+"""Sources: the URLs where apps mounted their dispatchers, kept in step with their manifests.
+
+A manifest is read after an announcement and every 20 seconds, and is the app's sign of life: after
+three failures the source is withdrawn, and the next success restores it (protocol, section 4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from wamp_bridge_server.errors import BadSource, Problem
+from wamp_bridge_server.identifiers import new_id
+from wamp_bridge_server.services import manifests
+from wamp_bridge_server.services.endpoints import PREFIXES
+from wamp_bridge_server.store import EndpointRecord, SourceRecord, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from wamp_bridge_server.callbacks.sender import Sender
+    from wamp_bridge_server.services.apps import App, Apps
+    from wamp_bridge_server.services.endpoints import Endpoints
+    from wamp_bridge_server.services.manifests import Wanted
+    from wamp_bridge_server.services.table import Endpoint, State, Table
+    from wamp_bridge_server.store import Store
+
+ROUND_SECONDS = 20.0
+FAILURES_TO_WITHDRAW = 3
+ABSENCES_TO_REMOVE = 3
+FORGOTTEN_AFTER_SECONDS = 86_400.0
+
+_FIRST_RETRY_SECONDS = 0.25
+"""A source that was just announced may not listen yet: it is asked again soon, then less often."""
+
+log = structlog.get_logger("wamp_bridge.sources")
+
+
+@dataclass(slots=True, eq=False)
+class Source:
+    """A source with what is known of it at run time."""
+
+    app: App
+    record: SourceRecord
+    state: State = "pending"
+    reason: str | None = "its manifest was not read yet"
+    failures: int = 0
+    eager: float | None = _FIRST_RETRY_SECONDS
+    silent_since: float | None = None
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    waiters: list[asyncio.Future[None]] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The app and the URL: what names a source."""
+        return self.record.app, self.record.url
+
+    def described(self) -> dict[str, Any]:
+        """Itself as answers show it (protocol, section 1)."""
+        return {
+            "id": self.record.id,
+            "url": self.record.url,
+            "state": self.state,
+            "reason": self.reason,
+        }
+
+
+class Sources:
+    """All sources, each with a task that reads its manifest."""
+
+    def __init__(
+        self, apps: Apps, table: Table, endpoints: Endpoints, store: Store, sender: Sender
+    ) -> None:
+        self._apps = apps
+        self._table = table
+        self._endpoints = endpoints
+        self._store = store
+        self._sender = sender
+        self._sources: dict[tuple[str, str], Source] = {}
+
+    async def start(self, configured: Iterable[tuple[App, str]]) -> None:
+        """Take in the sources that the store kept and those that the configuration names."""
+        for record in await self._store.sources():
+            app = self._apps.by_name.get(record.app)
+            if app is not None:
+                self._watch(_restored(app, record))
+        for app, url in configured:
+            await self.announce(app, url)
+
+    async def close(self) -> None:
+        """Stop watching."""
+        tasks = [source.task for source in self._sources.values() if source.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for source in self._sources.values():
+            self._answer(source, BadSource("The bridge is going down."))
+
+    async def announce(self, app: App, url: str) -> Source:
+        """Take a source, or ask one again that is known; its manifest is read at once."""
+        source = self._sources.get((app.name, url))
+        if source is None:
+            record = SourceRecord(id=new_id("src"), app=app.name, url=url, created_at=time.time())
+            await self._store.apply(put=[record])
+            source = self._sources.get((app.name, url))  # two may have announced it at once
+            if source is None:
+                source = Source(app, record)
+                self._watch(source)
+                log.info("source announced", app=app.name, url=url)
+        if source.state != "live":
+            source.eager = _FIRST_RETRY_SECONDS
+        source.asked.set()
+        return source
+
+    async def in_force(self, source: Source) -> None:
+        """Wait until the source's manifest, read from now on, is in force.
+
+        Raises:
+            BadSource: The source is unreachable, or has no valid manifest.
+            SourceTimeout: It answers too late.
+        """
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        source.waiters.append(waiter)
+        source.asked.set()
+        await waiter
+
+    async def withdraw(self, app: App, url: str) -> int:
+        """Forget a source and all that it brought; how many endpoints that was."""
+        source = self._sources.get((app.name, url))
+        if source is None:
+            return 0
+        if source.task is not None:
+            source.task.cancel()
+            await asyncio.gather(source.task, return_exceptions=True)
+        endpoints = self._endpoints_of(source)
+        await self._forget(source, "it was withdrawn by its app")
+        self._answer(source, BadSource("The source was withdrawn meanwhile."))
+        return len(endpoints)
+
+    def all_of(self, app: App) -> list[Source]:
+        """The app's sources, the oldest first."""
+        mine = (source for source in self._sources.values() if source.app.name == app.name)
+        return sorted(mine, key=attrgetter("record.id"))
+
+    def _watch(self, source: Source) -> None:
+        self._sources[source.key] = source
+        source.task = asyncio.create_task(self._run(source), name=f"source {source.record.id}")
+
+    async def _run(self, source: Source) -> None:
+        asked = True
+        while self._sources.get(source.key) is source:
+            waiters, source.waiters = source.waiters, []
+            source.asked.clear()
+            try:
+                await self._read(source, count_absences=not asked)
+            except (Problem, StoreError) as error:
+                problem = error if isinstance(error, Problem) else BadSource(str(error))
+                await self._failed(source, problem)
+                self._answer_to(waiters, problem)
+            else:
+                self._answer_to(waiters, None)
+            asked = await _asked(source, within=self._pause(source))
+
+    def _pause(self, source: Source) -> float:
+        if source.state == "live" or source.eager is None:
+            return ROUND_SECONDS
+        pause, source.eager = source.eager, source.eager * 2
+        if pause >= ROUND_SECONDS:
+            source.eager = None
+        return min(pause, ROUND_SECONDS)
+
+    async def _read(self, source: Source, *, count_absences: bool) -> None:
+        wanted = await manifests.read(self._sender, source.app, source.record.url)
+        put, remove, barred = self._difference(source, wanted, count_absences=count_absences)
+        await self._endpoints.replace_source(source.app.name, put, remove)
+        if source.record.seen_at is None:
+            source.record = replace(source.record, seen_at=time.time())
+            await self._store.apply(put=[source.record])
+        changed = self._succeeded(source)
+        for identifier, reason in barred.items():
+            endpoint = self._table.endpoints[identifier]
+            if endpoint.barred != reason:
+                endpoint.barred = reason
+                changed.append(endpoint)
+        self._endpoints.changed(changed)
+
+    def _difference(
+        self, source: Source, wanted: Sequence[Wanted], *, count_absences: bool
+    ) -> tuple[list[EndpointRecord], list[Endpoint], dict[str, str | None]]:
+        """What to put, what to remove, and for each that stays why it is barred, if it is."""
+        known = {
+            (e.record.kind, e.record.uri, e.record.match): e for e in self._endpoints_of(source)
+        }
+        put: list[EndpointRecord] = []
+        barred: dict[str, str | None] = {}
+        for entry in wanted:
+            wished = entry.wish
+            endpoint = known.pop((wished.kind, wished.uri, wished.match), None)
+            if endpoint is None:
+                record = EndpointRecord(
+                    id=new_id(PREFIXES[wished.kind]),
+                    app=source.app.name,
+                    kind=wished.kind,
+                    uri=wished.uri,
+                    match=wished.match,
+                    url=wished.url,
+                    source=source.record.id,
+                    options=wished.options,
+                    created_at=time.time(),
+                )
+                put.append(record)
+            else:
+                record = replace(
+                    endpoint.record, url=wished.url, options=wished.options, absences=0
+                )
+                if record != endpoint.record:
+                    put.append(record)
+                    endpoint.declined = None
+            barred[record.id] = entry.barred
+        remove: list[Endpoint] = []
+        for endpoint in known.values() if count_absences else ():
+            if endpoint.record.absences + 1 >= ABSENCES_TO_REMOVE:
+                remove.append(endpoint)
+            else:
+                put.append(replace(endpoint.record, absences=endpoint.record.absences + 1))
+        return put, remove, barred
+
+    def _succeeded(self, source: Source) -> list[Endpoint]:
+        """Note that a source lives; the endpoints that are back with it."""
+        if source.state != "live":
+            log.info("source live", app=source.app.name, url=source.record.url)
+        source.state, source.reason = "live", None
+        source.failures, source.silent_since, source.eager = 0, None, None
+        back = []
+        for endpoint in self._endpoints_of(source):
+            if endpoint.withdrawn is not None:
+                back.append(endpoint)
+            endpoint.suspected = endpoint.withdrawn = None
+        return back
+
+    async def _failed(self, source: Source, problem: Problem) -> None:
+        now, before = time.monotonic(), source.state
+        source.failures += 1
+        source.reason = problem.detail
+        if source.silent_since is None:
+            source.silent_since = now
+        if source.state == "live":
+            source.state = "suspect"
+        if source.failures >= FAILURES_TO_WITHDRAW and source.eager is None:
+            source.state = "withdrawn"
+        endpoints = self._endpoints_of(source)
+        for endpoint in endpoints:
+            endpoint.suspected = source.reason
+            endpoint.withdrawn = source.reason if source.state == "withdrawn" else None
+        if source.state != before:
+            log.warning(
+                "source changed",
+                state=source.state,
+                app=source.app.name,
+                url=source.record.url,
+                reason=source.reason,
+            )
+            self._endpoints.changed(endpoints)
+        if now - source.silent_since > FORGOTTEN_AFTER_SECONDS:
+            await self._forget(source, "nothing was heard of it for a day")
+
+    async def _forget(self, source: Source, why: str) -> None:
+        endpoints = self._endpoints_of(source)
+        await self._endpoints.replace_source(source.app.name, [], endpoints)
+        await self._store.apply(delete=[source.record.id])
+        self._sources.pop(source.key, None)
+        log.info("source forgotten", app=source.app.name, url=source.record.url, reason=why)
+
+    def _endpoints_of(self, source: Source) -> list[Endpoint]:
+        return [
+            endpoint
+            for kind in ("procedure", "topic")
+            for endpoint in self._table.of_app(source.app.name, kind)
+            if endpoint.record.source == source.record.id
+        ]
+
+    def _answer(self, source: Source, problem: Problem | None) -> None:
+        waiters, source.waiters = source.waiters, []
+        self._answer_to(waiters, problem)
+
+    @staticmethod
+    def _answer_to(waiters: Iterable[asyncio.Future[None]], problem: Problem | None) -> None:
+        for waiter in waiters:
+            if waiter.done():
+                continue
+            if problem is None:
+                waiter.set_result(None)
+            else:
+                waiter.set_exception(type(problem)(problem.detail))
+
+
+def _restored(app: App, record: SourceRecord) -> Source:
+    """A source that the store kept.
+
+    What it brought goes on being held, until its manifest says otherwise or it has been silent for
+    as long as any source may be.
+    """
+    if record.seen_at is None:
+        return Source(app, record)
+    reason = "its manifest was not read since the bridge was started"
+    return Source(app, record, state="suspect", reason=reason, eager=None)
+
+
+async def _asked(source: Source, within: float) -> bool:
+    """Whether somebody announced the source before the pause was over."""
+    try:
+        async with asyncio.timeout(within):
+            await source.asked.wait()
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,262 @@
+"""The endpoints of all apps in memory, grouped as the network sees them.
+
+An app holds a URI once there, however many URLs serve it: they form a `Group`, behind one REGISTER
+or one SUBSCRIBE. What is wanted of a group is derived from its endpoints; what the router holds of
+it is noted by the reconciler alone.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wamp_bridge_server.backends.base import Invoke, Match
+    from wamp_bridge_server.store.records import EndpointRecord, Kind
+
+State = Literal["pending", "live", "suspect", "withdrawn", "refused"]
+Key = tuple[str, "Kind", str, "Match"]
+
+DEFAULT_CONCURRENCY = 10
+
+
+def key_of(record: EndpointRecord) -> Key:
+    """The group that a record belongs to."""
+    return record.app, record.kind, record.uri, record.match
+
+
+@dataclass(slots=True, eq=False)
+class Endpoint:
+    """A record with what is known of it at run time. Also a `callbacks.outbox.Recipient`.
+
+    `suspected`, `withdrawn`, `declined` and `barred` are reasons: why its app may be gone, why it
+    is taken for gone, how it said that it wants nothing more of this, why it may not be held.
+    """
+
+    record: EndpointRecord
+    group: Group
+    suspected: str | None = None
+    withdrawn: str | None = None
+    declined: str | None = None
+    barred: str | None = None
+    busy: int = 0
+
+    @property
+    def lane(self) -> str:
+        """Its id."""
+        return self.record.id
+
+    @property
+    def app(self) -> str:
+        """The app that owns it."""
+        return self.record.app
+
+    @property
+    def url(self) -> str:
+        """Its callback URL."""
+        return self.record.url
+
+    @property
+    def resting(self) -> bool:
+        """Whether its deliveries wait."""
+        return self.withdrawn is not None or self.declined is not None
+
+    @property
+    def ordered(self) -> bool:
+        """Whether its events go one at a time, in order."""
+        return bool(self.record.options.get("ordered"))
+
+    @property
+    def concurrency(self) -> int:
+        """How many events go to it at once."""
+        return int(self.record.options.get("concurrency") or DEFAULT_CONCURRENCY)
+
+    @property
+    def up(self) -> bool:
+        """Whether it can serve."""
+        return not self.resting and self.barred is None
+
+    @property
+    def state(self) -> tuple[State, str | None]:
+        """Its state (protocol, section 1) and the reason for it."""
+        if self.barred is not None:
+            return "refused", self.barred
+        if self.resting:
+            return "withdrawn", self.declined or self.withdrawn
+        if self.group.refusal is not None:
+            return "refused", self.group.refusal
+        if self.group.held is None:
+            return "pending", "the router does not hold it yet"
+        if self.suspected is not None:
+            return "suspect", self.suspected
+        return "live", None
+
+    def described(self) -> dict[str, Any]:
+        """Itself as answers show it (protocol, section 1)."""
+        state, reason = self.state
+        return {
+            "id": self.record.id,
+            "uri": self.record.uri,
+            "url": self.record.url,
+            "match": self.record.match,
+            "state": state,
+            "reason": reason,
+            **self.record.options,
+            "source": self.record.source,
+            "lease_expires_at": self.record.lease_expires_at,
+        }
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """The endpoints of one app for one URI and match.
+
+    `held` is the router's id for it, `held_as` the policy it was registered with, `refusal` why
+    the router would not have it, `conflict` whether because another holds it; while `matching`,
+    the router is being asked.
+    """
+
+    app: str
+    kind: Kind
+    uri: str
+    match: Match
+    endpoints: list[Endpoint] = field(default_factory=list)
+    held: int | None = None
+    held_as: Invoke = "single"
+    refusal: str | None = None
+    conflict: bool = False
+    matching: bool = False
+    turn: int = 0
+
+    @property
+    def key(self) -> Key:
+        """What tells this group from every other."""
+        return self.app, self.kind, self.uri, self.match
+
+    @property
+    def invoke(self) -> Invoke:
+        """The policy to register with: the newest that has several serve, else `single`."""
+        for endpoint in reversed(self.endpoints):
+            policy: Invoke = endpoint.record.options.get("invoke", "single")
+            if policy != "single":
+                return policy
+        return "single"
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the router should hold it.
+
+        A procedure that nobody serves is given back, so that others take over; a topic's events go
+        on being kept for who comes back.
+        """
+        if self.kind == "procedure":
+            return any(endpoint.up for endpoint in self.endpoints)
+        return any(endpoint.barred is None for endpoint in self.endpoints)
+
+    def choose(self) -> Endpoint | None:
+        """The endpoint for the next invocation, by the policy; None where none is up."""
+        up = [endpoint for endpoint in self.endpoints if endpoint.up]
+        if len(up) <= 1:
+            return up[0] if up else None
+        policy = self.invoke
+        if policy == "first":
+            return up[0]
+        if policy == "last":
+            return up[-1]
+        if policy == "random":
+            return random.choice(up)  # noqa: S311 - spreads load, keeps no secret
+        self.turn += 1
+        return up[self.turn % len(up)]
+
+    def recipients(self) -> list[Endpoint]:
+        """Who gets the next event.
+
+        Each plain endpoint; of the sources those that fan out, and one of the others: a live one
+        in turn or, where none is, one for which the event is kept.
+        """
+        chosen: list[Endpoint] = []
+        replicas: list[Endpoint] = []
+        for endpoint in self.endpoints:
+            if endpoint.barred is not None:
+                continue
+            if endpoint.record.source is None or endpoint.record.options.get("fanout"):
+                chosen.append(endpoint)
+            else:
+                replicas.append(endpoint)
+        if replicas:
+            live = [endpoint for endpoint in replicas if endpoint.up] or replicas
+            self.turn += 1
+            chosen.append(live[self.turn % len(live)])
+        return chosen
+
+
+class Table:
+    """All endpoints, by id and by group."""
+
+    def __init__(self) -> None:
+        self.groups: dict[Key, Group] = {}
+        self.endpoints: dict[str, Endpoint] = {}
+        self.leased: dict[str, Endpoint] = {}
+        self._by_app: dict[str, dict[str, Endpoint]] = {}
+        self._groups_by_app: dict[str, dict[Key, Group]] = {}
+        self._by_uri: dict[tuple[Kind, str, Match], dict[str, Group]] = {}
+
+    def put(self, record: EndpointRecord) -> Endpoint:
+        """Take a record in, or replace the one with its id; which keeps its state and place."""
+        endpoint = self.endpoints.get(record.id) or self._new(record)
+        endpoint.record = record
+        if record.lease is not None:
+            self.leased[record.id] = endpoint
+        else:
+            self.leased.pop(record.id, None)
+        return endpoint
+
+    def _new(self, record: EndpointRecord) -> Endpoint:
+        key = key_of(record)
+        group = self.groups.get(key)
+        if group is None:
+            group = self.groups[key] = Group(*key)
+            self._groups_by_app.setdefault(record.app, {})[key] = group
+            self._by_uri.setdefault(key[1:], {})[record.app] = group
+        endpoint = Endpoint(record, group)
+        group.endpoints.append(endpoint)
+        self.endpoints[record.id] = endpoint
+        self._by_app.setdefault(record.app, {})[record.id] = endpoint
+        return endpoint
+
+    def remove(self, endpoint: Endpoint) -> None:
+        """Take an endpoint out. Its group stays until the router holds nothing of it."""
+        if self.endpoints.pop(endpoint.record.id, None) is None:
+            return
+        self.leased.pop(endpoint.record.id, None)
+        self._by_app[endpoint.app].pop(endpoint.record.id)
+        endpoint.group.endpoints.remove(endpoint)
+        self.forget_if_empty(endpoint.group)
+
+    def forget_if_empty(self, group: Group) -> None:
+        """Let go of a group that has no endpoints and that the router has nothing of."""
+        if group.endpoints or group.held is not None or group.matching:
+            return
+        if self.groups.pop(group.key, None) is not None:
+            self._groups_by_app[group.app].pop(group.key)
+            self._by_uri[group.key[1:]].pop(group.app)
+
+    def of_app(self, app: str, kind: Kind) -> list[Endpoint]:
+        """An app's endpoints of one kind, the oldest first."""
+        return sorted(
+            (e for e in self._by_app.get(app, {}).values() if e.record.kind == kind),
+            key=attrgetter("record.id"),
+        )
+
+    def groups_of(self, app: str) -> Iterable[Group]:
+        """An app's groups, those included that are held at the router and no longer wanted."""
+        return self._groups_by_app.get(app, {}).values()
+
+    def other_holders(self, app: str, uri: str, match: Match) -> Iterable[Group]:
+        """The groups in which other apps of this bridge serve a procedure."""
+        holders = self._by_uri.get(("procedure", uri, match), {})
+        return [group for holder, group in holders.items() if holder != app and group.wanted]
