@@ -107,10 +107,19 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def wheels(session: nox.Session) -> None:
     """Build every wheel into dist/, then run the Flask example from nothing but wheels."""
-    shutil.rmtree(ROOT / "dist", ignore_errors=True)
-    session.run("uv", "build", "-q", "--all-packages", "--wheel", "--out-dir", "dist")
-    sync(session, "tests")
-    session.run("python", "tests/wheels/check.py", "dist")
+    dist = ROOT / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("uv", "build", "-q", "--all-packages", "--wheel", "--out-dir", dist)
+    installed = {"app": ("wamp_bridge_core", "wamp_bridge_flask")}
+    installed["bridge"] = ("wamp_bridge_core", "wamp_bridge_server")
+    environments = []
+    for environment, names in installed.items():
+        folder = Path(session.virtualenv.location) / environment
+        session.run_install("uv", "venv", "-q", "--clear", "--seed", folder)
+        files = [next(dist.glob(f"{name}-*.whl")) for name in names]
+        session.run_install(folder / "bin" / "python", "-m", "pip", "install", "-q", *files)
+        environments.append(folder)
+    session.run("python", "tests/wheels/check.py", *environments, dist)
 
 
 @nox.session

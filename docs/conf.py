@@ -23,5 +23,5 @@ html_title = f"wamp-bridge {release}"
 html_show_sphinx = False
 html_copy_source = False
 html_static_path = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["pages.css"]
 exclude_patterns = ["_build"]
