@@ -87,7 +87,7 @@ def _toml(text: str, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        message = "is nested too deep" if isinstance(error, RecursionError) else str(error)
+        message = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
         where = name
         if position := _POSITION.search(message):
             message = message[: position.start()]
