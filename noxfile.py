@@ -126,7 +126,7 @@ def wheels(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """A router, the bridge, a Flask app and a WAMP peer talk; `-- --stay` leaves them running."""
     sync(session, "tests")
-    session.run("python", "examples/demo.py", *session.posargs)
+    session.run("python", "-m", "examples.demo", *session.posargs)
 
 
 def sync(session: nox.Session, group: str, *options: str, only: bool = False) -> None:
