@@ -24,28 +24,28 @@ def quote(product: str) -> float:
     """What one of it costs, at once."""
     if product not in PRICES:
         raise ApplicationError("com.supplier.error.unknown_product", product)
-    say(f"asked what a {product} costs: {PRICES[product]:.2f}")
+    say(f"is asked what a {product} costs, says {PRICES[product]:.2f}")
     return PRICES[product]
 
 
 @supplier.register("com.supplier.deliver")
 async def deliver(product: str, quantity: int) -> dict[str, Any]:
     """Pack and send it, which takes a while."""
-    say(f"packing {quantity} x {product} ...")
+    say(f"packs {quantity} x {product} ...")
     await asyncio.sleep(DELIVERY_SECONDS)
-    say(f"{quantity} x {product} are on their way")
+    say(f"sends {quantity} x {product}")
     return {"product": product, "quantity": quantity}
 
 
 @supplier.subscribe("com.shop.ordered")
 def ordered(product: str, quantity: int) -> None:
     """Somebody bought something in the shop."""
-    say(f"heard that the shop sold {quantity} x {product}")
+    say(f"hears that the shop sold {quantity} x {product}")
 
 
 @supplier.on_join
 def joined(_session: object, _details: object) -> None:
-    say(f"joined the router at {router}")
+    say("joined the router")
 
 
 def say(text: str) -> None:

@@ -20,7 +20,7 @@ def price(product: str) -> float:
     found = find_product(product)
     if found is None:
         raise ApplicationError("com.shop.error.unknown_product", product)
-    note(f"asked for the price of a {product}, answered {found.price:.2f}")
+    note(f"is asked for the price of a {product}, says {found.price:.2f}")
     return found.price
 
 
@@ -28,7 +28,7 @@ def price(product: str) -> float:
 def supplier_changed_price(product: str, price: float) -> None:
     """The supplier asks for more or less; we sell for a quarter more."""
     set_price(product, price * 1.25)
-    note(f"heard that a {product} costs {price:.2f} now, so we sell it for {price * 1.25:.2f}")
+    note(f"hears that a {product} costs {price:.2f} now, sells it for {price * 1.25:.2f}")
 
 
 @callback()
@@ -37,9 +37,9 @@ def delivered(outcome: Outcome) -> None:
     if outcome.succeeded:
         delivery = outcome.value()
         add_to_stock(delivery["product"], delivery["quantity"])
-        note(f"received {delivery['quantity']} x {delivery['product']}")
+        note(f"receives {delivery['quantity']} x {delivery['product']}")
     else:
-        note(f"a delivery failed: {outcome.error}")
+        note(f"hears that a delivery failed: {outcome.error}")
 
 
 # What browsers ask for.
@@ -57,7 +57,7 @@ def order() -> ResponseReturnValue:
     product, quantity = request.form["product"], int(request.form["quantity"])
     if not take(product, quantity):
         return jsonify(error=f"there are not {quantity} x {product} left"), 409
-    note(f"sold {quantity} x {product}, telling everybody")
+    note(f"sells {quantity} x {product} and tells everybody")
     publish("ordered", [product, quantity])
     return jsonify(product=product, quantity=quantity), 201
 
@@ -65,9 +65,9 @@ def order() -> ResponseReturnValue:
 @shop.get("/quotes/<product>")
 def quote(product: str) -> ResponseReturnValue:
     """Ask the supplier for a price, and wait for it."""
-    note(f"asking the supplier what a {product} costs")
+    note(f"asks the supplier what a {product} costs")
     supplier_price = call("com.supplier.quote", [product])
-    note(f"the supplier said {supplier_price:.2f}")
+    note(f"hears from the supplier: {supplier_price:.2f}")
     return jsonify(product=product, price=supplier_price)
 
 
@@ -75,7 +75,7 @@ def quote(product: str) -> ResponseReturnValue:
 def deliver() -> ResponseReturnValue:
     """Ask the supplier for more, which takes a while: `delivered` will hear of it."""
     product, quantity = request.form["product"], int(request.form["quantity"])
-    note(f"asking the supplier for {quantity} x {product}, not waiting")
+    note(f"asks the supplier for {quantity} x {product} and doesn't wait")
     pending = call("com.supplier.deliver", [product, quantity], callback="delivered")
     return jsonify(call=pending.id), 202
 

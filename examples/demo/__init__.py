@@ -1,0 +1,1 @@
+"""The demo: a Flask app and a WAMP program talk through the bridge, in all directions."""

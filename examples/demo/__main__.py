@@ -1,0 +1,105 @@
+"""A Flask app and a WAMP program talk with each other through the bridge, in all directions.
+
+`nox -s demo` runs this. It starts a router and the bridge (`wamp-bridge dev`), the shop of
+examples/flask under gunicorn, and the supplier of examples/peers; it shows what they say, and
+ends with status 0 if each direction worked. With `--stay` all goes on until Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import signal
+import sys
+import tempfile
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+from examples.demo.cast import TOKEN, Cast, raise_curtain
+from examples.demo.programs import EXAMPLES, Program
+from examples.demo.scenes import SCENES, play
+from examples.demo.stage import SCENE_SECONDS, DemoError, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+async def main(*, stay: bool) -> bool:
+    """Start everybody, let them talk, end everybody; whether each direction worked."""
+    stage = Stage()
+    programs: list[Program] = []
+    try:
+        with tempfile.TemporaryDirectory(prefix="wamp-bridge-demo-") as folder:
+            async with httpx.AsyncClient(trust_env=False, timeout=SCENE_SECONDS) as http:
+                try:
+                    cast = await raise_curtain(stage, programs, http, Path(folder))
+                    worked = {name: await play(name, cast) for name in SCENES}
+                    show_outcome(worked, stage)
+                    if stay:
+                        print(what_to_try(cast), flush=True)
+                        await asyncio.Event().wait()
+                    return all(worked.values())
+                finally:
+                    for program in reversed(programs):
+                        await program.stop()
+    except DemoError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return False
+
+
+def show_outcome(worked: Mapping[str, bool], stage: Stage) -> None:
+    """What worked and what didn't."""
+    print()
+    width = max(map(len, worked))
+    for name, good in worked.items():
+        verdict = stage.paint("works", 32) if good else stage.paint("FAILED", 31)
+        print(f"  {name:<{width}}  {verdict}")
+    print(flush=True)
+
+
+def what_to_try(cast: Cast) -> str:
+    """Lines to paste into another terminal."""
+    python = shlex.quote(sys.executable)
+    peers = shlex.quote(str(EXAMPLES / "peers"))
+    post = "curl -H 'Content-Type: application/json' -d"
+    quote = f"{cast.bridge}call/com.supplier.quote/"
+    ordered = f"{cast.bridge}publish/com.shop.ordered/"
+    return f"""\
+All of it goes on until Ctrl-C, and what is said appears here. The shop's page is {cast.shop}/
+In another terminal:
+
+  # a WAMP client calls the shop, and publishes to it
+  {python} {peers}/call.py com.shop.price tea --router {cast.router}
+  {python} {peers}/publish.py com.supplier.price_changed tea 4 --router {cast.router}
+
+  # a browser makes the shop call, call without waiting, and publish
+  curl {cast.shop}/quotes/kettle
+  curl -d product=kettle -d quantity=3 {cast.shop}/deliveries
+  curl -d product=kettle -d quantity=1 {cast.shop}/orders
+
+  # anybody with a token talks with the bridge itself
+  {post} '{{"token": "{TOKEN}", "params": ["tea"]}}' {quote}
+  {post} '{{"token": "{TOKEN}", "params": ["tea", 9]}}' {ordered}
+  curl -H 'Authorization: Bearer {TOKEN}' {cast.bridge}registrations/
+"""
+
+
+async def until_told_to_end(*, stay: bool) -> int:
+    """The exit status; SIGTERM and Ctrl-C end everything that was started."""
+    task = asyncio.ensure_future(main(stay=stay))
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signum, task.cancel)
+    try:
+        return 0 if await task else 1
+    except asyncio.CancelledError:
+        print("\nended")
+        return 0 if stay else 130
+
+
+if __name__ == "__main__":
+    parser = ArgumentParser(description="A Flask app and a WAMP program talk with each other.")
+    parser.add_argument("--stay", action="store_true", help="go on until Ctrl-C")
+    sys.exit(asyncio.run(until_told_to_end(stay=parser.parse_args().stay)))

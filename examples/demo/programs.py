@@ -1,0 +1,113 @@
+"""Programs that the demo starts, listens to and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from examples.demo.stage import SCENE_SECONDS, DemoError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+EXAMPLES = Path(__file__).resolve().parent.parent
+
+_FAREWELL_SECONDS = 10.0
+
+
+class Program:
+    """A program that the demo has started; `tell` gets its lines, and the last few are kept."""
+
+    def __init__(self, process: asyncio.subprocess.Process, name: str) -> None:
+        self.name = name
+        self.tail: list[str] = []
+        self._process = process
+        self._reader: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def start(
+        cls,
+        name: str,
+        *command: str,
+        tell: Callable[[str], Awaitable[None]],
+        environ: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> Program:
+        """Start it, in a process group of its own so that Ctrl-C is the demo's to handle."""
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=folder,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environ or {})},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        program = cls(process, name)
+        program._reader = asyncio.create_task(program._read(tell))
+        return program
+
+    async def _read(self, tell: Callable[[str], Awaitable[None]]) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - it was asked for
+        async for line in self._process.stdout:
+            text = line.decode(errors="replace").rstrip()
+            self.tail = [*self.tail[-19:], text]
+            await tell(text)
+
+    async def until(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait for something that it brings about."""
+        happened = asyncio.create_task(event.wait())
+        ended = asyncio.create_task(self._process.wait())
+        await asyncio.wait({happened, ended}, timeout=seconds, return_when="FIRST_COMPLETED")
+        happened.cancel()
+        ended.cancel()
+        if not event.is_set():
+            raise DemoError(f"{self.name} didn't start:\n" + "\n".join(self.tail))
+
+    async def stop(self) -> None:
+        """End it by its pid: kindly, then its whole group."""
+        if self._process.returncode is None:
+            self._process.terminate()
+            try:
+                async with asyncio.timeout(_FAREWELL_SECONDS):
+                    await self._process.wait()
+            except TimeoutError:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                await self._process.wait()
+        if self._reader is not None:
+            await self._reader
+
+
+async def run_peer(script: str, *arguments: str) -> Any:
+    """Run one of the small WAMP programs of examples/peers to its end; what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(EXAMPLES / "peers" / script),
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(SCENE_SECONDS):
+            output, errors = await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise DemoError(f"{script} had no answer within {SCENE_SECONDS:g} s") from None
+    if process.returncode != 0:
+        raise DemoError(f"{script}: {errors.decode().strip()}")
+    return json.loads(output) if output.strip() else None
+
+
+def free_port() -> int:
+    """A port that nobody listens on; the bridge must know it before the shop starts."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
