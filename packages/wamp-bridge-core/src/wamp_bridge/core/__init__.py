@@ -5,6 +5,11 @@ publishes through a bridge. No framework is imported here; an adapter is a distr
 own, as `wamp_bridge.adapters.flask`.
 """
 
+from wamp_bridge.core._announce import Announcer
+from wamp_bridge.core._async_client import AsyncBridge
+from wamp_bridge.core._bridge_app import WampBridgeBase
+from wamp_bridge.core._client import Bridge
+from wamp_bridge.core._dispatch import Dispatcher
 from wamp_bridge.core._envelopes import (
     Envelope,
     ErrorEnvelope,
@@ -57,12 +62,19 @@ from wamp_bridge.core._messages import (
     Source,
     Subscription,
 )
+from wamp_bridge.core._once import Once, OnceStore
+from wamp_bridge.core._operations import Removed
+from wamp_bridge.core._registry import Handler, Registry
+from wamp_bridge.core._settings import Settings
 from wamp_bridge.core._signing import WebhookSigner, generate_secret
 from wamp_bridge.core._uris import Invoke, Match, check_uri, escape_segment, unescape_segment
 
 __all__ = [
+    "Announcer",
     "ApplicationError",
+    "AsyncBridge",
     "BadRequest",
+    "Bridge",
     "BridgeError",
     "BridgeUnreachable",
     "CallResult",
@@ -70,6 +82,7 @@ __all__ = [
     "Canceled",
     "ConfigurationError",
     "Conflict",
+    "Dispatcher",
     "DuplicateName",
     "Endpoint",
     "Envelope",
@@ -78,6 +91,7 @@ __all__ = [
     "EventDetails",
     "EventEnvelope",
     "Forbidden",
+    "Handler",
     "InvalidArgument",
     "InvalidJSON",
     "InvalidURI",
@@ -89,15 +103,20 @@ __all__ = [
     "Match",
     "NoSuchProcedure",
     "NotFound",
+    "Once",
+    "OnceStore",
     "Outcome",
     "PendingCall",
     "Progress",
     "ProgressEnvelope",
     "Registration",
+    "Registry",
+    "Removed",
     "Request",
     "Response",
     "ResultEnvelope",
     "ServerError",
+    "Settings",
     "Source",
     "Subscription",
     "TooLarge",
@@ -107,6 +126,7 @@ __all__ = [
     "Unprocessable",
     "UnsupportedMediaType",
     "VerificationError",
+    "WampBridgeBase",
     "WebhookSigner",
     "check_uri",
     "dumps",

@@ -36,7 +36,10 @@ answered by the bridge it is raised by `call`, `publish` and the rest.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 RUNTIME_ERROR = "wamp.error.runtime_error"
 INVALID_ARGUMENT = "wamp.error.invalid_argument"
@@ -85,24 +88,19 @@ class BridgeError(Exception):
         return error
 
     def __str__(self) -> str:
-        if self.detail:
-            return self.detail
         parts = [str(argument) for argument in self.args]
         parts += [f"{name}={value!r}" for name, value in self.kwargs.items()]
-        text = ", ".join(parts)
-        if not text:
-            return self.title or self.uri
-        return text
+        return ", ".join(parts) or self.detail or self.title or self.uri
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
 def _rebuild(
-    cls: type[BridgeError], args: tuple[Any, ...], attributes: dict[str, Any]
+    cls: type[BridgeError], args: Sequence[Any], attributes: Mapping[str, Any]
 ) -> BridgeError:
     error = cls.__new__(cls, *args)
-    error.args = args
+    error.args = tuple(args)
     error.__dict__.update(attributes)
     return error
 
@@ -304,11 +302,33 @@ def status_of(uri: str) -> int:
     return known.status if known is not None else ServerError.status
 
 
-def class_of(status: int, uri: str | None) -> type[BridgeError]:
-    """The class for what the bridge answered: by the WAMP error where it says more."""
+def error_of(
+    status: int,
+    uri: str | None,
+    args: Sequence[Any] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    **attributes: Any,
+) -> BridgeError:
+    """The error that the bridge tells of, in the class that says most about it.
+
+    Args:
+        status: The HTTP status that it came with.
+        uri: The WAMP error, where there was one.
+        args: WAMP's positional arguments of the error.
+        kwargs: WAMP's keyword arguments of the error.
+        **attributes: What else is known: `detail`, `title`, `request_id`, `retry_after`.
+    """
+    cls = _class_of(status, uri)
+    known = {"status": status, "uri": cls.uri if uri is None else uri, "kwargs": dict(kwargs or {})}
+    return _rebuild(cls, args, known | attributes)
+
+
+def _class_of(status: int, uri: str | None) -> type[BridgeError]:
     if uri is not None and status != Unauthorized.status:
         if uri in _CLASS_OF_URI:
             return _CLASS_OF_URI[uri]
         if status == ServerError.status:
             return ApplicationError
-    return _CLASS_OF_STATUS.get(status, ServerError if status >= ServerError.status else BadRequest)
+    if status >= ServerError.status:
+        return _CLASS_OF_STATUS.get(status, ServerError)
+    return _CLASS_OF_STATUS.get(status, BridgeError)

@@ -78,8 +78,19 @@ _encode: Final = json.JSONEncoder(
 
 def _plain(value: Any, place: _Place, depth: int) -> Any:
     """The value with what WAMP has and JSON lacks written as JSON."""
-    if value is None or value is True or value is False:
-        return value
+    if not isinstance(value, (list, tuple, dict)):
+        return value if value is None else _plain_scalar(value, place)
+    if depth == MAX_DEPTH:
+        raise _unsuited(f"more than {MAX_DEPTH} levels", place)
+    if not isinstance(value, dict):
+        return [_plain(item, (place, index), depth + 1) for index, item in enumerate(value)]
+    for key in value:
+        if not isinstance(key, str):
+            raise _unsuited(f"the key {key!r} is no text", place)
+    return {key: _plain(item, (place, key), depth + 1) for key, item in value.items()}
+
+
+def _plain_scalar(value: Any, place: _Place) -> Any:
     if isinstance(value, str):
         if value.startswith(_BINARY) and _binary(value) is None:
             raise _unsuited("a text that begins with U+0000 stands for bytes", place)
@@ -92,16 +103,7 @@ def _plain(value: Any, place: _Place, depth: int) -> Any:
         return value
     if isinstance(value, (bytes, bytearray, memoryview)):
         return _BINARY + base64.b64encode(value).decode("ascii")
-    if not isinstance(value, (list, tuple, dict)):
-        raise _unsuited(f"{type(value).__name__} is no JSON value", place)
-    if depth == MAX_DEPTH:
-        raise _unsuited(f"more than {MAX_DEPTH} levels", place)
-    if not isinstance(value, dict):
-        return [_plain(item, (place, index), depth + 1) for index, item in enumerate(value)]
-    for key in value:
-        if not isinstance(key, str):
-            raise _unsuited(f"the key {key!r} is no text", place)
-    return {key: _plain(item, (place, key), depth + 1) for key, item in value.items()}
+    raise _unsuited(f"{type(value).__name__} is no JSON value", place)
 
 
 def _unsuited(reason: str, place: _Place) -> InvalidValue:

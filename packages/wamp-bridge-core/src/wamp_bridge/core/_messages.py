@@ -221,7 +221,7 @@ class Registration:
         match: How `uri` matches.
         state: `pending`, `live`, `suspect`, `withdrawn` or `refused`.
         reason: Why it is in this state, where there is something to say.
-        lease_expires_at: When it goes unless renewed, as the bridge wrote it; None for never.
+        lease_expires_at: Unix time at which it goes unless renewed; None for never.
         options: The rest of what the bridge said: `invoke`, `concurrency`, `timeout`, ...
     """
 
@@ -231,7 +231,7 @@ class Registration:
     match: str
     state: str
     reason: str | None = None
-    lease_expires_at: str | float | None = None
+    lease_expires_at: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -245,7 +245,7 @@ class Subscription:
     match: str
     state: str
     reason: str | None = None
-    lease_expires_at: str | float | None = None
+    lease_expires_at: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
 

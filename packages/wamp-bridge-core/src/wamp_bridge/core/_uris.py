@@ -38,6 +38,17 @@ def check_uri(uri: str, match: str = "exact") -> None:
         raise InvalidURI(f"{uri!r} has an empty component; only a wildcard may have one")
 
 
+def resolve_name(name: str, prefix: str) -> str:
+    """The URI that a name in an app's code stands for.
+
+    The prefix, which ends in a dot, goes before a name without a dot. A leading dot means the
+    name as it stands without that dot.
+    """
+    if name.startswith("."):
+        return name[1:]
+    return name if "." in name else prefix + name
+
+
 def escape_segment(name: str) -> str:
     """A name as one segment of a path (protocol, section 3).
 

@@ -1,0 +1,257 @@
+"""`WampBridgeBase`: all of wamp-bridge for one app, for the adapter of a framework to complete."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+from wamp_bridge.core._announce import Announcer
+from wamp_bridge.core._async_client import AsyncBridge
+from wamp_bridge.core._client import Bridge
+from wamp_bridge.core._dispatch import Dispatcher
+from wamp_bridge.core._errors import ConfigurationError
+from wamp_bridge.core._registry import Registry
+from wamp_bridge.core._settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from wamp_bridge.core._messages import (
+        CallResult,
+        PendingCall,
+        Request,
+        Response,
+        Source,
+    )
+    from wamp_bridge.core._uris import Invoke, Match
+
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
+
+
+class WampBridgeBase:
+    """An app's handlers, settings, dispatcher and bridge.
+
+    An adapter subclasses it and adds what its framework has of its own: where settings come from
+    (`configure`), how requests and responses are translated (`handle` or `handle_async`), where
+    the dispatcher is mounted, and hints of when the app is being served (`announcer`).
+
+    Every instance has a registry of its own, so that two apps, or two tests, know nothing of one
+    another.
+
+    Args:
+        *sources: Mappings with settings, as for `configure`; the environment if left out.
+    """
+
+    def __init__(self, *sources: Mapping[str, Any]) -> None:
+        self.registry = Registry()
+        self.announcer = Announcer(self)
+        self._sources: tuple[Mapping[str, Any], ...] = sources or (os.environ,)
+        self._settings: Settings | None = None
+        self._dispatcher: Dispatcher | None = None
+        self._bridge: Bridge | None = None
+        self._async_bridge: AsyncBridge | None = None
+
+    def configure(self, *sources: Mapping[str, Any]) -> None:
+        """Say where settings come from; the first source that has one decides.
+
+        They are read when they are first needed, and kept until this is called again.
+        """
+        self.close()
+        self._sources = sources
+        self._settings = self._dispatcher = self._bridge = self._async_bridge = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force.
+
+        Raises:
+            ConfigurationError: One of them can't work; names it.
+        """
+        if self._settings is None:
+            self._settings = Settings.load(*self._sources)
+        return self._settings
+
+    @property
+    def bridge(self) -> Bridge:
+        """The bridge, for code that waits in its thread.
+
+        Raises:
+            ConfigurationError: The URL or the token is missing.
+        """
+        if self._bridge is None:
+            self._bridge = Bridge(self.settings)
+        return self._bridge
+
+    @property
+    def async_bridge(self) -> AsyncBridge:
+        """The bridge, for code that waits on a loop.
+
+        Raises:
+            ConfigurationError: The URL or the token is missing.
+        """
+        if self._async_bridge is None:
+            self._async_bridge = AsyncBridge(self.settings)
+        return self._async_bridge
+
+    @property
+    def core_dispatcher(self) -> Dispatcher:
+        """The dispatcher behind `handle`, free of any framework."""
+        if self._dispatcher is None:
+            self._dispatcher = Dispatcher(self.registry, self.settings)
+        return self._dispatcher
+
+    def close(self) -> None:
+        """Stop announcing and give the connections of `bridge` back."""
+        self.announcer.stop()
+        if self._bridge is not None:
+            self._bridge.close()
+
+    def rpc(
+        self,
+        name: str | None = None,
+        /,
+        *,
+        match: Match = "exact",
+        invoke: Invoke = "single",
+        concurrency: int | None = None,
+        timeout: float | None = None,
+    ) -> Callable[[_Function], _Function]:
+        """Declare the decorated function as a procedure; see `Registry.rpc`."""
+        return self.registry.rpc(
+            name, match=match, invoke=invoke, concurrency=concurrency, timeout=timeout
+        )
+
+    def sub(
+        self,
+        name: str | None = None,
+        /,
+        *,
+        match: Match = "exact",
+        ordered: bool = False,
+        concurrency: int | None = None,
+        fanout: bool = False,
+    ) -> Callable[[_Function], _Function]:
+        """Declare the decorated function as a topic's receiver; see `Registry.sub`."""
+        return self.registry.sub(
+            name, match=match, ordered=ordered, concurrency=concurrency, fanout=fanout
+        )
+
+    def callback(
+        self, name: str | None = None, /, *, progress: bool = False
+    ) -> Callable[[_Function], _Function]:
+        """Declare the decorated function as a receiver of outcomes; see `Registry.callback`."""
+        return self.registry.callback(name, progress=progress)
+
+    @overload
+    def call(
+        self,
+        procedure: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        callback: None = None,
+        options: Mapping[str, Any] | None = None,
+        full: Literal[False] = False,
+    ) -> Any: ...
+
+    @overload
+    def call(
+        self,
+        procedure: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        callback: None = None,
+        options: Mapping[str, Any] | None = None,
+        full: Literal[True],
+    ) -> CallResult: ...
+
+    @overload
+    def call(
+        self,
+        procedure: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        callback: str,
+        options: Mapping[str, Any] | None = None,
+        full: bool = False,
+    ) -> PendingCall: ...
+
+    def call(
+        self,
+        procedure: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        callback: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        full: bool = False,
+    ) -> Any:
+        """Call a procedure and return its result; see `Bridge.call`.
+
+        Raises:
+            ConfigurationError: `callback` names no handler of this app.
+        """
+        if callback is None:
+            asked = self.bridge.call
+            if full:
+                return asked(procedure, args, kwargs, timeout=timeout, options=options, full=True)
+            return asked(procedure, args, kwargs, timeout=timeout, options=options)
+        self.check_callback(callback)
+        return self.bridge.call(
+            procedure, args, kwargs, timeout=timeout, callback=callback, options=options
+        )
+
+    def publish(
+        self,
+        topic: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        options: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> int | None:
+        """Publish an event and return its id; see `Bridge.publish`."""
+        return self.bridge.publish(topic, args, kwargs, options=options, timeout=timeout)
+
+    def announce(self, *, wait: bool = False) -> Source:
+        """Announce this app now; see `Bridge.announce`. `announcer` does it by itself."""
+        return self.bridge.announce(wait=wait)
+
+    def withdraw(self) -> None:
+        """Take back all that this app serves, and announce it no more by itself."""
+        self.announcer.stop()
+        self.bridge.withdraw()
+
+    def check_callback(self, callback: str) -> None:
+        """Refuse the name of a callback that no handler has; URLs are another's business.
+
+        Raises:
+            ConfigurationError: It names no handler of this app.
+        """
+        if "://" in callback:
+            return
+        if callback not in self.registry.table(self.settings.prefix).callbacks:
+            raise ConfigurationError(f"no @callback() of this app is named {callback!r}")
+
+    def handle(
+        self, request: Request, *, run_async: Callable[[Awaitable[Any]], Any] | None = None
+    ) -> Response:
+        """Serve a request of the bridge in this thread; see `Dispatcher.dispatch`."""
+        self.announcer.serving()
+        return self.core_dispatcher.dispatch(request, run_async=run_async)
+
+    async def handle_async(
+        self,
+        request: Request,
+        *,
+        run_sync: Callable[[Callable[[], Any]], Awaitable[Any]] | None = None,
+    ) -> Response:
+        """Serve a request of the bridge on the running loop; see `Dispatcher.dispatch_async`."""
+        self.announcer.serving()
+        return await self.core_dispatcher.dispatch_async(request, run_sync=run_sync)

@@ -1,0 +1,291 @@
+"""`Bridge`: what an app asks of the bridge, waiting in its thread."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+
+from wamp_bridge.core import _operations as operations
+from wamp_bridge.core._requests import Pause
+from wamp_bridge.core._settings import for_requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import httpx
+
+    from wamp_bridge.core._messages import (
+        CallResult,
+        PendingCall,
+        Registration,
+        Source,
+        Subscription,
+    )
+    from wamp_bridge.core._operations import Removed
+    from wamp_bridge.core._requests import Answer, Exchange, Failure, Send
+    from wamp_bridge.core._settings import Settings
+    from wamp_bridge.core._uris import Match
+
+_T = TypeVar("_T")
+
+
+class Bridge:
+    """The bridge as seen from an app, for code that waits in its thread.
+
+    ::
+
+        bridge = Bridge(Settings(url="http://localhost:8181/", token="..."))
+        bridge.publish("com.shop.sold", ["book"])
+        price = bridge.call("com.shop.price", ["book"])
+
+    Safe to share among threads, and to inherit by a fork. Connections are kept and reused;
+    `close`, or `with`, gives them back.
+
+    A request that never left is tried again, and so are those that may be repeated without harm,
+    within the timeout. A call or a publication of which a byte may have been sent is never
+    repeated.
+
+    Args:
+        settings: Where the bridge is and who asks; read from the environment if left out.
+        transport: In the place of the network, for tests.
+
+    Raises:
+        ConfigurationError: The URL or the token is missing.
+    """
+
+    def __init__(
+        self, settings: Settings | None = None, *, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        self.settings = for_requests(settings)
+        self._transport = transport
+        self._http: tuple[int, httpx.Client] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connections back. The bridge can be used again; it then opens new ones."""
+        kept, self._http = self._http, None
+        if kept is not None and kept[0] == os.getpid():
+            kept[1].close()
+
+    @overload
+    def call(
+        self,
+        procedure: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        callback: None = None,
+        options: Mapping[str, Any] | None = None,
+        full: Literal[False] = False,
+    ) -> Any: ...
+
+    @overload
+    def call(
+        self,
+        procedure: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        callback: None = None,
+        options: Mapping[str, Any] | None = None,
+        full: Literal[True],
+    ) -> CallResult: ...
+
+    @overload
+    def call(
+        self,
+        procedure: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        callback: str,
+        options: Mapping[str, Any] | None = None,
+        full: bool = False,
+    ) -> PendingCall: ...
+
+    def call(
+        self,
+        procedure: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        callback: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        full: bool = False,
+    ) -> Any:
+        """Call a procedure.
+
+        Args:
+            procedure: Its name; `WAMP_BRIDGE_PREFIX` goes before one without a dot.
+            args: Positional arguments, or keyword arguments where it is a mapping.
+            kwargs: Keyword arguments.
+            timeout: Seconds to wait for the result; `WAMP_BRIDGE_TIMEOUT` if left out.
+            callback: Don't wait; the outcome goes to this URL, or to the `callback` handler of
+                this name.
+            options: WAMP's options of the call.
+            full: Return the `CallResult`, with keyword results.
+
+        Returns:
+            The one positional result, the list where there are several, None where there is
+            none; a `PendingCall` where a callback is given.
+
+        Raises:
+            NoSuchProcedure: Nobody serves it.
+            InvalidArgument: It doesn't take these arguments.
+            CallTimeout: There was no result in time.
+            ApplicationError: It failed with an error of its own.
+            Unavailable: The bridge, its router or the callee is away.
+            BridgeError: Anything else that the bridge answered.
+        """
+        return self._run(
+            operations.call(
+                self.settings,
+                procedure,
+                args,
+                kwargs,
+                timeout=timeout,
+                callback=callback,
+                options=options,
+                full=full,
+            )
+        )
+
+    def publish(
+        self,
+        topic: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        options: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> int | None:
+        """Publish an event.
+
+        Args:
+            topic: Its name; `WAMP_BRIDGE_PREFIX` goes before one without a dot.
+            args: Positional arguments, or keyword arguments where it is a mapping.
+            kwargs: Keyword arguments.
+            options: `acknowledge`, `exclude_me`, `exclude`, `eligible`, `retain` and the rest of
+                WAMP's.
+            timeout: Seconds to wait for the bridge; `WAMP_BRIDGE_TIMEOUT` if left out.
+
+        Returns:
+            The publication's id; None with `acknowledge: False`.
+
+        Raises:
+            Unavailable: The bridge or its router is away.
+            BridgeError: Anything else that the bridge answered.
+        """
+        return self._run(
+            operations.publish(self.settings, topic, args, kwargs, options=options, timeout=timeout)
+        )
+
+    def register(
+        self, endpoints: Mapping[str, str | Mapping[str, Any]], *, lease: float | None = None
+    ) -> list[Registration]:
+        """Register procedures, each with the URL that serves it.
+
+        Args:
+            endpoints: A URL for each procedure, or `{"url": ..., "match", "invoke",
+                "concurrency", "timeout"}`.
+            lease: Seconds after which they go, unless renewed by `heartbeat` or this again.
+
+        Raises:
+            Conflict: Another app or WAMP client holds one of them; none was registered.
+            BridgeError: Anything else that the bridge answered.
+        """
+        return self._run(operations.register(self.settings, endpoints, lease))
+
+    def unregister(
+        self, endpoints: Iterable[str] | Mapping[str, str], *, match: Match | None = None
+    ) -> Removed:
+        """Take registrations back.
+
+        Args:
+            endpoints: Procedures; where it is a mapping, only with these URLs.
+            match: Only those registered so.
+        """
+        return self._run(operations.unregister(self.settings, endpoints, match))
+
+    def subscribe(
+        self, endpoints: Mapping[str, str | Mapping[str, Any]], *, lease: float | None = None
+    ) -> list[Subscription]:
+        """Subscribe to topics, each with the URL that its events go to.
+
+        Args:
+            endpoints: A URL for each topic, or `{"url": ..., "match", "ordered", "concurrency"}`.
+            lease: Seconds after which they go, unless renewed by `heartbeat` or this again.
+        """
+        return self._run(operations.subscribe(self.settings, endpoints, lease))
+
+    def unsubscribe(
+        self, endpoints: Iterable[str] | Mapping[str, str], *, match: Match | None = None
+    ) -> Removed:
+        """Take subscriptions back; arguments as for `unregister`."""
+        return self._run(operations.unsubscribe(self.settings, endpoints, match))
+
+    def announce(self, url: str | None = None, *, wait: bool = False) -> Source:
+        """Tell the bridge where a dispatcher is mounted, for it to ask what it serves.
+
+        Args:
+            url: `WAMP_BRIDGE_CALLBACK_URL` if left out.
+            wait: Return when what it serves is in force. Never from a request that keeps the
+                app's only worker from answering the bridge.
+        """
+        return self._run(operations.announce(self.settings, url, wait=wait))
+
+    def withdraw(self, url: str | None = None) -> None:
+        """Take back all that a dispatcher serves; `WAMP_BRIDGE_CALLBACK_URL` if left out."""
+        return self._run(operations.withdraw(self.settings, url))
+
+    def heartbeat(self, endpoints: Iterable[str] | None = None) -> int:
+        """Renew the leases, or those of some endpoints; how many there were."""
+        return self._run(operations.heartbeat(self.settings, endpoints))
+
+    def registrations(self) -> list[Registration]:
+        """All that this app has registered."""
+        return self._run(operations.registrations(self.settings))
+
+    def subscriptions(self) -> list[Subscription]:
+        """All that this app has subscribed to."""
+        return self._run(operations.subscriptions(self.settings))
+
+    def sources(self) -> list[Source]:
+        """All that this app has announced."""
+        return self._run(operations.sources(self.settings))
+
+    def _run(self, exchange: Exchange[_T]) -> _T:
+        came: Answer | Failure | None = None
+        while True:
+            try:
+                step = exchange.send(came)
+            except StopIteration as end:
+                result: _T = end.value
+                return result
+            if isinstance(step, Pause):
+                time.sleep(step.seconds)
+                came = None
+            else:
+                came = self._send(step)
+
+    def _send(self, step: Send) -> Answer | Failure:
+        from wamp_bridge.core import _transport  # noqa: PLC0415 - see there
+
+        kept = self._http
+        if kept is None or kept[0] != os.getpid():
+            # A client is of one process, for a connection can't be shared with a parent. No lock,
+            # which a fork might copy while it is held: of two threads that come here first
+            # together, one has a client for its own request alone.
+            client = _transport.open_client(self.settings, self._transport)
+            kept = self._http = (os.getpid(), client)
+        return _transport.send(kept[1], step)

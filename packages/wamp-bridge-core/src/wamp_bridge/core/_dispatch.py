@@ -1,0 +1,319 @@
+"""From a request of the bridge to the answer: checked, decoded, looked up, handed to the handler.
+
+The flow is one generator. It yields the `HandlerCall`, which a synchronous or an asynchronous
+driver runs, and last the `Response`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import urlsplit
+
+from wamp_bridge.core._answers import NO_CONTENT, error_answer, manifest_answer, result_answer
+from wamp_bridge.core._deliveries import (
+    current_delivery,
+    event_details,
+    invocation_details,
+    outcome_of,
+    progress_of,
+)
+from wamp_bridge.core._envelopes import (
+    Envelope,
+    EventEnvelope,
+    InvocationEnvelope,
+    ManifestEnvelope,
+    ProgressEnvelope,
+    parse_envelope,
+)
+from wamp_bridge.core._errors import (
+    BridgeError,
+    ConfigurationError,
+    InvalidURI,
+    NoSuchProcedure,
+    NotFound,
+    TooLarge,
+    UnsupportedMediaType,
+    VerificationError,
+    error_of,
+)
+from wamp_bridge.core._messages import JSON_TYPE
+from wamp_bridge.core._signing import ID_HEADER, WebhookSigner
+from wamp_bridge.core._uris import unescape_segment
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    from wamp_bridge.core._messages import Endpoint, Request, Response
+    from wamp_bridge.core._registry import Handler, Registry
+    from wamp_bridge.core._settings import Settings
+
+MAX_BODY: Final = 2 * 1024 * 1024
+"""What the bridge takes from anybody is 1 MiB; an envelope and its details come on top."""
+
+_logger = logging.getLogger("wamp_bridge")
+
+
+class HandlerCall:
+    """A handler with its arguments, to be called within `with`, which keeps what it raised.
+
+    Attributes:
+        handler: Whose function is called.
+        value: What it returned; set by the driver.
+        error: What it raised, or None.
+    """
+
+    __slots__ = ("_args", "_delivery_id", "_kwargs", "_token", "error", "handler", "value")
+
+    def __init__(
+        self,
+        handler: Handler,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        delivery_id: str,
+    ) -> None:
+        self.handler = handler
+        self.value: Any = None
+        self.error: Exception | None = None
+        self._args = args
+        self._kwargs = kwargs
+        self._delivery_id = delivery_id
+        self._token: contextvars.Token[str | None] | None = None
+
+    def __call__(self) -> Any:
+        return self.handler.function(*self._args, **self._kwargs)
+
+    def __enter__(self) -> Self:
+        self._token = current_delivery.set(self._delivery_id)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if self._token is not None:
+            current_delivery.reset(self._token)
+        if isinstance(error, Exception):
+            self.error = error
+            return True
+        return False  # a cancelled task or an interpreter that ends is not the handler's error
+
+
+class Dispatcher:
+    """Serves what the bridge posts to an app.
+
+    Safe to share among threads.
+
+    Args:
+        registry: The app's handlers.
+        settings: Secrets, prefix and whether to verify.
+        max_body: Octets; a longer body is refused. An adapter need not read further.
+        clock: Unix time in seconds.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        settings: Settings,
+        *,
+        max_body: int = MAX_BODY,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.max_body = max_body
+        self._registry = registry
+        self._settings = settings
+        self._clock = clock
+        self._signer = WebhookSigner(settings.secrets) if settings.secrets else None
+
+    def dispatch(
+        self, request: Request, *, run_async: Callable[[Awaitable[Any]], Any] | None = None
+    ) -> Response:
+        """Serve a request in this thread.
+
+        Args:
+            request: As it came.
+            run_async: What waits for an asynchronous handler; a loop of its own if left out.
+        """
+        wait = run_async or _wait
+        for step in self._flow(request):
+            if not isinstance(step, HandlerCall):
+                return step
+            with step:
+                value = step()
+                step.value = wait(value) if inspect.isawaitable(value) else value
+        raise AssertionError("the flow ends with a response")
+
+    async def dispatch_async(
+        self,
+        request: Request,
+        *,
+        run_sync: Callable[[Callable[[], Any]], Awaitable[Any]] | None = None,
+    ) -> Response:
+        """Serve a request on the running loop.
+
+        Args:
+            request: As it came.
+            run_sync: What runs a synchronous handler; a thread of the loop's pool if left out.
+        """
+        run = run_sync or asyncio.to_thread
+        for step in self._flow(request):
+            if not isinstance(step, HandlerCall):
+                return step
+            with step:
+                value = step() if step.handler.is_async else await run(step)
+                step.value = await value if inspect.isawaitable(value) else value
+        raise AssertionError("the flow ends with a response")
+
+    def _flow(self, request: Request) -> Iterator[HandlerCall | Response]:
+        try:
+            delivery_id = self._checked(request)
+            envelope = parse_envelope(request.body)
+            if isinstance(envelope, ManifestEnvelope):
+                yield manifest_answer(self._registry.table(self._settings.prefix))
+                return
+            call = self._call_for(envelope, request, delivery_id)
+        except BridgeError as error:
+            yield self._refusal(error)
+            return
+        if call is None:
+            yield NO_CONTENT
+            return
+        yield call
+        yield _answer(call, request)
+
+    def _checked(self, request: Request) -> str:
+        """Refuse what the bridge can't have sent; the delivery's id."""
+        if request.method != "POST":
+            raise error_of(405, None, ["only POST is served here"])
+        if len(request.body) > self.max_body:
+            raise TooLarge(f"the body is longer than {self.max_body} octets")
+        delivery_id = self._verified(request)
+        _check_content_type(request.headers.get("content-type", JSON_TYPE))
+        return delivery_id
+
+    def _verified(self, request: Request) -> str:
+        if not self._settings.verify:
+            return request.headers.get(ID_HEADER, "")
+        if self._signer is None:
+            raise VerificationError("the request is not signed by this app's bridge")
+        return self._signer.verify(request.headers, request.body, self._clock())
+
+    def _refusal(self, error: BridgeError) -> Response:
+        if isinstance(error, ConfigurationError):
+            _logger.error("wamp-bridge can't serve this app: %s", error)
+            error = BridgeError("the app is not set up rightly; its log says why")
+        elif isinstance(error, VerificationError) and self._signer is None:
+            _logger.error("refused what may be the bridge: WAMP_BRIDGE_SECRET is not set")
+        else:
+            _logger.warning(
+                "refused a request of the bridge with %d: %s", error.status, _shown(str(error))
+            )
+        return error_answer(error)
+
+    def _call_for(
+        self, envelope: Envelope, request: Request, delivery_id: str
+    ) -> HandlerCall | None:
+        table = self._registry.table(self._settings.prefix)
+        if isinstance(envelope, InvocationEnvelope):
+            handler = _matching(table.procedures, envelope.endpoint)
+            if handler is None:
+                raise NoSuchProcedure(f"no procedure {envelope.endpoint.uri} is served here")
+            details: Any = invocation_details(envelope, delivery_id, request.headers)
+            return _bound(handler, envelope.args, envelope.kwargs, details)
+        if isinstance(envelope, EventEnvelope):
+            handler = _matching(table.topics, envelope.endpoint)
+            if handler is None:
+                raise NotFound(f"no topic {envelope.endpoint.uri} is followed here")
+            details = event_details(envelope, delivery_id, request.headers)
+            return _bound(handler, envelope.args, envelope.kwargs, details)
+        assert not isinstance(envelope, ManifestEnvelope)  # noqa: S101 - answered by the flow
+        name = _callback_name(envelope.callback, request.path)
+        handler = table.callbacks.get(name)
+        if handler is None:
+            raise NotFound(f"no callback {name} is here")
+        if isinstance(envelope, ProgressEnvelope):
+            if not handler.options.get("progress"):
+                return None
+            outcome: Any = progress_of(envelope, delivery_id)
+        else:
+            outcome = outcome_of(envelope, delivery_id, request.headers)
+        return HandlerCall(handler, [outcome], {}, delivery_id)
+
+
+def _matching(handlers: Mapping[str, Handler], endpoint: Endpoint) -> Handler | None:
+    handler = handlers.get(endpoint.uri)
+    return handler if handler is not None and handler.match == endpoint.match else None
+
+
+def _bound(
+    handler: Handler, args: Sequence[Any], kwargs: Mapping[str, Any], details: Any
+) -> HandlerCall:
+    if handler.binder is not None:
+        args, kwargs = handler.binder.bind(args, kwargs, details)
+    return HandlerCall(handler, args, kwargs, details.delivery_id)
+
+
+def _callback_name(url: str | None, path: str) -> str:
+    """Which callback an outcome is for: as the signed body says, else as the path does."""
+    if url is None:
+        return path.strip("/").removeprefix("callback/")
+    try:
+        folder, _, segment = urlsplit(url).path.rstrip("/").rpartition("/")
+        if folder.endswith("/callback"):
+            return unescape_segment(segment)
+    except (ValueError, InvalidURI):
+        pass
+    raise NotFound("the outcome is for no callback of this app")
+
+
+def _check_content_type(value: str) -> None:
+    kind, _, rest = value.partition(";")
+    charset = rest.replace('"', "").replace(" ", "").lower()
+    if kind.strip().lower() != JSON_TYPE or charset not in ("", "charset=utf-8", "charset=utf8"):
+        raise UnsupportedMediaType("the body must be application/json in UTF-8")
+
+
+def _answer(call: HandlerCall, request: Request) -> Response:
+    """The answer to what a handler returned or raised."""
+    error = call.error
+    try:
+        if error is None:
+            return result_answer(call.value) if call.handler.kind == "procedure" else NO_CONTENT
+        if isinstance(error, BridgeError) and not isinstance(error, ConfigurationError):
+            return error_answer(error)
+    except BridgeError as unsuited:  # what it returned, or raised with, is none of JSON
+        error = unsuited
+    _logger.error(
+        "%s failed (request %s)",
+        call.handler.place,
+        _shown(request.headers.get("request-id", "-")),
+        exc_info=error,
+    )
+    return error_answer(BridgeError("the handler failed; the log of its app says why"))
+
+
+def _shown(text: str) -> str:
+    """A text of another's, fit for one line of a log."""
+    return text[:200].encode("unicode_escape").decode("ascii")
+
+
+def _wait(awaitable: Awaitable[Any]) -> Any:
+    async def wait() -> Any:
+        return await awaitable
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(wait())
+    # This thread's loop is busy with us; the handler gets one in a thread of its own.
+    context = contextvars.copy_context()
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(context.run, asyncio.run, wait()).result()

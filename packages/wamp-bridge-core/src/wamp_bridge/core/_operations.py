@@ -1,0 +1,331 @@
+"""Each thing that an app asks of the bridge, as an exchange (protocol, section 1).
+
+Both clients drive these, so that neither knows more than the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import urlencode
+
+from wamp_bridge.core._errors import ConfigurationError, ServerError
+from wamp_bridge.core._messages import (
+    CallResult,
+    PendingCall,
+    Registration,
+    Source,
+    Subscription,
+)
+from wamp_bridge.core._requests import (
+    GRACE_SECONDS,
+    Answer,
+    Exchange,
+    Outgoing,
+    encoded,
+    exchange,
+    json_of,
+    payload,
+)
+from wamp_bridge.core._uris import escape_segment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from wamp_bridge.core._settings import Settings
+    from wamp_bridge.core._uris import Match
+
+_Entry = TypeVar("_Entry", Registration, Subscription)
+_T = TypeVar("_T")
+
+_PAGE: Final = 1000
+_ENTRY_MEMBERS: Final = frozenset(
+    {"id", "uri", "url", "match", "state", "reason", "lease_expires_at"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What `unregister` and `unsubscribe` did.
+
+    Attributes:
+        removed: The URIs that were taken back.
+        unknown: Those that the app had not.
+    """
+
+    removed: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def call(
+    settings: Settings,
+    procedure: str,
+    args: Sequence[Any] | Mapping[str, Any] | None,
+    kwargs: Mapping[str, Any] | None,
+    *,
+    timeout: float | None,
+    callback: str | None,
+    options: Mapping[str, Any] | None,
+    full: bool,
+) -> Exchange[Any]:
+    """Call a procedure: its result, or a `PendingCall` where a callback is given."""
+    budget = settings.timeout if timeout is None else timeout
+    members = payload(args, kwargs)
+    members["options"] = dict(options) if options is not None else None
+    if callback is None:
+        members["timeout"] = budget
+        budget += GRACE_SECONDS
+        read: Callable[[Answer], Any] = _full_result if full else _result
+    else:
+        # the call may take hours; only its acceptance is waited for
+        members["timeout"] = timeout
+        members["callback"] = callback_url(settings, callback)
+        budget = settings.timeout
+        read = _pending
+    uri = settings.resolve(procedure)
+    return _ask("POST", f"call/{escape_segment(uri)}/", members, budget, read, repeatable=False)
+
+
+def publish(
+    settings: Settings,
+    topic: str,
+    args: Sequence[Any] | Mapping[str, Any] | None,
+    kwargs: Mapping[str, Any] | None,
+    *,
+    options: Mapping[str, Any] | None,
+    timeout: float | None,
+) -> Exchange[int | None]:
+    """Publish an event: the publication's id, or None where no acknowledgement was asked for."""
+    members = payload(args, kwargs)
+    members["options"] = dict(options) if options is not None else None
+    budget = settings.timeout if timeout is None else timeout
+    uri = settings.resolve(topic)
+    path = f"publish/{escape_segment(uri)}/"
+    return _ask("POST", path, members, budget, _publication, repeatable=False)
+
+
+def register(
+    settings: Settings, endpoints: Mapping[str, str | Mapping[str, Any]], lease: float | None
+) -> Exchange[list[Registration]]:
+    """Register procedures."""
+    members = {"endpoints": _resolved(settings, endpoints), "lease": lease}
+
+    def read(answer: Answer) -> list[Registration]:
+        return [_entry(Registration, item) for item in _list(json_of(answer), "registrations")]
+
+    return _ask("POST", "register/", members, settings.timeout, read)
+
+
+def subscribe(
+    settings: Settings, endpoints: Mapping[str, str | Mapping[str, Any]], lease: float | None
+) -> Exchange[list[Subscription]]:
+    """Subscribe to topics."""
+    members = {"endpoints": _resolved(settings, endpoints), "lease": lease}
+
+    def read(answer: Answer) -> list[Subscription]:
+        return [_entry(Subscription, item) for item in _list(json_of(answer), "subscriptions")]
+
+    return _ask("POST", "subscribe/", members, settings.timeout, read)
+
+
+def unregister(
+    settings: Settings, endpoints: Iterable[str] | Mapping[str, str], match: Match | None
+) -> Exchange[Removed]:
+    """Take registrations back."""
+    return _remove(settings, "unregister/", endpoints, match, "unregistered")
+
+
+def unsubscribe(
+    settings: Settings, endpoints: Iterable[str] | Mapping[str, str], match: Match | None
+) -> Exchange[Removed]:
+    """Take subscriptions back."""
+    return _remove(settings, "unsubscribe/", endpoints, match, "unsubscribed")
+
+
+def registrations(settings: Settings) -> Exchange[list[Registration]]:
+    """All registrations of the app."""
+    return _listed(settings, "registrations", lambda item: _entry(Registration, item))
+
+
+def subscriptions(settings: Settings) -> Exchange[list[Subscription]]:
+    """All subscriptions of the app."""
+    return _listed(settings, "subscriptions", lambda item: _entry(Subscription, item))
+
+
+def sources(settings: Settings) -> Exchange[list[Source]]:
+    """All sources of the app."""
+    return _listed(settings, "sources", _source)
+
+
+def announce(settings: Settings, url: str | None, *, wait: bool) -> Exchange[Source]:
+    """Announce a source."""
+    members = {"url": url or own_url(settings), "wait": wait or None}
+
+    def read(answer: Answer) -> Source:
+        return _source(json_of(answer).get("source"))
+
+    return _ask("POST", "announce/", members, settings.timeout, read)
+
+
+def withdraw(settings: Settings, url: str | None) -> Exchange[None]:
+    """Withdraw a source."""
+    members = {"url": url or own_url(settings)}
+    return _ask("POST", "withdraw/", members, settings.timeout, _nothing)
+
+
+def heartbeat(settings: Settings, endpoints: Iterable[str] | None) -> Exchange[int]:
+    """Renew leases: how many there were."""
+    named = None
+    if endpoints is not None:
+        named = [settings.resolve(endpoint) for endpoint in _several(endpoints)]
+
+    def read(answer: Answer) -> int:
+        return int(json_of(answer).get("renewed", 0))
+
+    return _ask("POST", "heartbeat/", {"endpoints": named}, settings.timeout, read)
+
+
+def callback_url(settings: Settings, callback: str) -> str:
+    """The URL of a callback: as it is, or where the dispatcher serves the one of that name.
+
+    Raises:
+        ConfigurationError: A name is given, and where the dispatcher is mounted is not known.
+    """
+    if "://" in callback:
+        return callback
+    return f"{own_url(settings)}callback/{escape_segment(callback)}/"
+
+
+def own_url(settings: Settings) -> str:
+    """Where the bridge reaches this app's dispatcher.
+
+    Raises:
+        ConfigurationError: That is not known.
+    """
+    if settings.callback_url is None:
+        raise ConfigurationError(
+            "WAMP_BRIDGE_CALLBACK_URL is not set: the bridge can't be told where this app's "
+            "dispatcher is mounted"
+        )
+    return settings.callback_url
+
+
+def _ask(
+    method: str,
+    path: str,
+    members: Mapping[str, Any] | None,
+    budget: float,
+    read: Callable[[Answer], _T],
+    *,
+    repeatable: bool = True,
+) -> Exchange[_T]:
+    body = None if members is None else encoded(members)
+    return exchange(Outgoing(method, path, body, budget, repeatable), read)
+
+
+def _remove(
+    settings: Settings,
+    path: str,
+    endpoints: Iterable[str] | Mapping[str, str],
+    match: Match | None,
+    name: str,
+) -> Exchange[Removed]:
+    named: Any = (
+        _resolved(settings, endpoints)
+        if isinstance(endpoints, Mapping)
+        else [settings.resolve(endpoint) for endpoint in _several(endpoints)]
+    )
+
+    def read(answer: Answer) -> Removed:
+        members = json_of(answer)
+        return Removed(tuple(_list(members, name)), tuple(_list(members, "unknown")))
+
+    return _ask("POST", path, {"endpoints": named, "match": match}, settings.timeout, read)
+
+
+def _listed(settings: Settings, name: str, make: Callable[[Any], _T]) -> Exchange[list[_T]]:
+    """All that the bridge lists, page by page."""
+    found: list[_T] = []
+    query: dict[str, Any] = {"limit": _PAGE}
+    while True:
+        path = f"{name}/?{urlencode(query)}"
+        page = yield from _ask("GET", path, None, settings.timeout, json_of)
+        found += [make(item) for item in _list(page, name)]
+        query["cursor"] = page.get("cursor")
+        if query["cursor"] is None:
+            return found
+
+
+def _several(endpoints: Iterable[str]) -> Iterable[str]:
+    if isinstance(endpoints, str):
+        raise TypeError("endpoints are a list of names; put a single one into a list")
+    return endpoints
+
+
+def _resolved(settings: Settings, endpoints: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        settings.resolve(name): dict(value) if isinstance(value, Mapping) else value
+        for name, value in endpoints.items()
+    }
+
+
+def _result(answer: Answer) -> Any:
+    return json_of(answer).get("result")
+
+
+def _full_result(answer: Answer) -> CallResult:
+    members = json_of(answer)
+    return CallResult(_list(members, "args"), dict(members.get("kwargs") or {}))
+
+
+def _pending(answer: Answer) -> PendingCall:
+    members = json_of(answer)
+    return PendingCall(
+        str(members.get("id")), str(members.get("status")), answer.headers.get("location")
+    )
+
+
+def _publication(answer: Answer) -> int | None:
+    return json_of(answer).get("publication") if answer.body else None
+
+
+def _nothing(_answer: Answer) -> None:
+    return None
+
+
+def _entry(kind: type[_Entry], item: Any) -> _Entry:
+    if not isinstance(item, dict):
+        raise _unlike()
+    return kind(
+        id=str(item.get("id")),
+        uri=str(item.get("uri")),
+        url=str(item.get("url")),
+        match=str(item.get("match")),
+        state=str(item.get("state")),
+        reason=item.get("reason"),
+        lease_expires_at=item.get("lease_expires_at"),
+        options={name: value for name, value in item.items() if name not in _ENTRY_MEMBERS},
+    )
+
+
+def _source(item: Any) -> Source:
+    if not isinstance(item, dict):
+        raise _unlike()
+    return Source(
+        id=str(item.get("id")),
+        url=str(item.get("url")),
+        state=str(item.get("state")),
+        reason=item.get("reason"),
+    )
+
+
+def _list(members: Mapping[str, Any], name: str) -> list[Any]:
+    value = members.get(name)
+    if not isinstance(value, list):
+        raise _unlike()
+    return value
+
+
+def _unlike() -> ServerError:
+    return ServerError.explained("the answer is none of a bridge; is WAMP_BRIDGE_URL one?")

@@ -1,0 +1,111 @@
+"""The one place that knows httpx: clients made, requests sent, failures told.
+
+httpx takes longer to import than all of this package; what never asks anything of a bridge, as
+the bridge itself, is spared it because only `_client` comes here, and late.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from wamp_bridge.core._messages import JSON_TYPE, PROTOCOL_HEADER, PROTOCOL_VERSION
+from wamp_bridge.core._requests import Answer, Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from wamp_bridge.core._requests import Send
+    from wamp_bridge.core._settings import Settings
+
+_CONNECT_SECONDS = 5.0
+
+
+class TokenAuth(httpx.Auth):
+    """Who asks: the token, for both kinds of client."""
+
+    def __init__(self, token: str) -> None:
+        self._header = f"Bearer {token}"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the header to the one request."""
+        request.headers["authorization"] = self._header
+        yield request
+
+
+def open_client(settings: Settings, transport: httpx.BaseTransport | None) -> httpx.Client:
+    """A client that waits in its thread."""
+    return httpx.Client(transport=transport, **_client_options(settings))
+
+
+def open_async_client(
+    settings: Settings, transport: httpx.AsyncBaseTransport | None
+) -> httpx.AsyncClient:
+    """A client that waits on its loop."""
+    return httpx.AsyncClient(transport=transport, **_client_options(settings))
+
+
+def send(client: httpx.Client, step: Send) -> Answer | Failure:
+    """Carry out one step of an exchange."""
+    try:
+        return _answer_of(client.request(**_request_options(step)))
+    except httpx.RequestError as error:
+        return _failure_of(error)
+
+
+async def send_async(client: httpx.AsyncClient, step: Send) -> Answer | Failure:
+    """Carry out one step of an exchange."""
+    try:
+        return _answer_of(await client.request(**_request_options(step)))
+    except httpx.RequestError as error:
+        return _failure_of(error)
+
+
+def _client_options(settings: Settings) -> dict[str, Any]:
+    return {
+        "auth": TokenAuth(settings.token) if settings.token is not None else None,
+        "base_url": settings.url,
+        "headers": {
+            "accept": f"{JSON_TYPE}, application/problem+json",
+            "user-agent": "wamp-bridge-core",
+            PROTOCOL_HEADER: str(PROTOCOL_VERSION),
+        },
+        # The bridge is a neighbour: what the environment says of proxies is for elsewhere, and
+        # a .netrc must not speak for the app.
+        "trust_env": False,
+        # The system's authorities, as SSL_CERT_FILE may name them; loaded only where needed.
+        "verify": ssl.create_default_context() if _is_tls(settings.url) else False,
+        "follow_redirects": False,
+    }
+
+
+def _request_options(step: Send) -> dict[str, Any]:
+    request = step.request
+    options: dict[str, Any] = {
+        "method": request.method,
+        "url": request.path,
+        "timeout": httpx.Timeout(step.within, connect=min(step.within, _CONNECT_SECONDS)),
+    }
+    if request.body is not None:
+        options |= {"content": request.body, "headers": {"content-type": JSON_TYPE}}
+    return options
+
+
+def _answer_of(response: httpx.Response) -> Answer:
+    return Answer(response.status_code, dict(response.headers), response.content)
+
+
+def _failure_of(error: httpx.RequestError) -> Failure:
+    """Why there is no answer; never says more of the request than where it went."""
+    reason = str(error) or type(error).__name__
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout):
+        return Failure("unsent", reason)
+    if isinstance(error, httpx.TimeoutException):
+        return Failure("late", reason)
+    return Failure("cut", reason)
+
+
+def _is_tls(url: str | None) -> bool:
+    return url is not None and url.startswith("https:")
