@@ -1,4 +1,4 @@
-"""Sphinx's settings: MyST pages, the furo theme, no generated API pages."""
+"""Sphinx's settings: MyST pages, the furo theme, the Python reference from the docstrings."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ release = version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="
     "version"
 ]
 
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
-nitpicky = True
+napoleon_use_ivar = True
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
 
 html_theme = "furo"
 html_title = f"wamp-bridge {release}"

@@ -180,7 +180,7 @@ class Bridge:
             timeout: Seconds to wait for the bridge; `WAMP_BRIDGE_TIMEOUT` if left out.
 
         Returns:
-            The publication's id; None with `acknowledge: False`.
+            The publication's id; None where `acknowledge` is false.
 
         Raises:
             Unavailable: The bridge or its router is away.
