@@ -17,6 +17,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 napoleon_use_ivar = True
+default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 
