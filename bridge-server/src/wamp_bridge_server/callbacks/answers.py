@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from wamp_bridge.core import InvalidURI, check_uri
 from wamp_bridge_server.backends.base import Result, WampError
 from wamp_bridge_server.callbacks.sender import Failure
 from wamp_bridge_server.errors import (
@@ -80,12 +81,23 @@ def _error_of(answer: Answer) -> WampError:
         value = load_json(answer.body)
     except (BadText, BadBinary):
         value = None  # an error page: its status is all that it says
-    if isinstance(value, dict) and isinstance(value.get("error"), str) and value["error"]:
+    if isinstance(value, dict) and _is_uri(value.get("error")):
         args, kwargs = _payload(value)
         if args is not None and kwargs is not None:
             return WampError(value["error"], args, kwargs)
     error = _ERROR_OF_STATUS.get(answer.status, RUNTIME_ERROR)
     return WampError(error, [f"The app answered with status {answer.status}."])
+
+
+def _is_uri(value: Any) -> bool:
+    """Whether it is the URI of an error; a bad one would make the router drop the session."""
+    if not isinstance(value, str):
+        return False
+    try:
+        check_uri(value)
+    except InvalidURI:
+        return False
+    return True
 
 
 def _payload(value: Any) -> tuple[list[Any] | None, dict[str, Any] | None]:

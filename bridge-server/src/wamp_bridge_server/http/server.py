@@ -61,9 +61,9 @@ class HttpServer:
         Raises:
             OSError: The address can't be listened on.
         """
-        self._runner = web.AppRunner(self._application, access_log=None)
+        self._runner = web.AppRunner(self._application, access_log=None, shutdown_timeout=5.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, shutdown_timeout=5.0)
+        site = web.TCPSite(self._runner, host, port)
         await site.start()
         name = self._runner.addresses[0]
         self.address = (name[0], name[1])
