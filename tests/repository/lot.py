@@ -12,10 +12,14 @@ DISTRIBUTIONS = [*sorted(ROOT.glob("packages/*")), ROOT / "bridge-server"]
 SOURCES = [distribution / "src" for distribution in DISTRIBUTIONS]
 
 
+def read(folder: Path) -> dict[str, Any]:
+    """Read a folder's pyproject.toml."""
+    return tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
+
+
 def project(folder: Path) -> dict[str, Any]:
-    """Read a pyproject.toml's `project` table."""
-    text = (folder / "pyproject.toml").read_text(encoding="utf-8")
-    table: dict[str, Any] = tomllib.loads(text)["project"]
+    """Read the `project` table of a folder's pyproject.toml."""
+    table: dict[str, Any] = read(folder)["project"]
     return table
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import uv_build
 
-from repository.lot import DISTRIBUTIONS, ROOT, SOURCES, project, show
+from repository.lot import DISTRIBUTIONS, ROOT, SOURCES, project, read, show
 
 NAMES = [distribution.name for distribution in DISTRIBUTIONS]
 VERSION = project(ROOT)["version"]
@@ -57,6 +57,18 @@ def test_the_workspace_installs_every_distribution() -> None:
 @pytest.mark.parametrize("folder", [ROOT, *DISTRIBUTIONS], ids=["workspace", *NAMES])
 def test_the_oldest_python_is_3_11(folder: Path) -> None:
     assert project(folder)["requires-python"] == ">=3.11"
+
+
+def test_the_import_contracts_see_every_distribution() -> None:
+    modules = {
+        read(folder)["tool"]["uv"]["build-backend"]["module-name"] for folder in DISTRIBUTIONS
+    }
+    assert set(read(ROOT)["tool"]["importlinter"]["root_packages"]) == modules
+
+
+def test_mypy_sees_every_distribution() -> None:
+    path = read(ROOT)["tool"]["mypy"]["mypy_path"]
+    assert {show(source) for source in SOURCES} <= set(path)
 
 
 def test_nothing_depends_on_crossbar() -> None:
