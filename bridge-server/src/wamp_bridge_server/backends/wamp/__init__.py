@@ -1,0 +1,11 @@
+"""WAMP through a router: one session for each app, over autobahn's parts.
+
+Nothing outside this package imports autobahn.
+"""
+
+import autobahn.asyncio  # noqa: F401 - binds autobahn to asyncio, before any other part of it
+
+from wamp_bridge_server.backends.wamp.backend import WampBackend
+from wamp_bridge_server.backends.wamp.settings import Address, Identity, Patience
+
+__all__ = ["Address", "Identity", "Patience", "WampBackend"]

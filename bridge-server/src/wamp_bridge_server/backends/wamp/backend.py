@@ -1,0 +1,101 @@
+"""The backend that joins a WAMP router."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from wamp_bridge_server.backends.wamp.member import Member, Realm
+from wamp_bridge_server.backends.wamp.settings import Address, Identity, Patience
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+
+    from wamp_bridge_server.backends.base import Listener, Session
+
+BUFFER_LIMIT: Final = 8 * 1024 * 1024
+"""Bytes that may wait in a session for a router that takes none."""
+
+
+class WampBackend:
+    """Apps take part in a realm of a WAMP router, each in a session of its own.
+
+    Args:
+        url: Where the router listens: `rs://`, `rss://`, `ws://` or `wss://HOST[:PORT]`.
+        realm: The realm to join.
+        identity: As whom the bridge itself joins, and apps that have no identity of their own.
+        identities: As whom an app joins, by its name; looked up at each attempt.
+        tls: How to check the router's certificate, if not by the system's authorities.
+        patience: How long things may take.
+        buffer_limit: Bytes that may wait for the network in a session before calls and events
+            are refused.
+
+    Raises:
+        ValueError: The URL is no router's.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        realm: str = "realm1",
+        *,
+        identity: Identity | None = None,
+        identities: Mapping[str, Identity] | None = None,
+        tls: ssl.SSLContext | None = None,
+        patience: Patience | None = None,
+        buffer_limit: int = BUFFER_LIMIT,
+    ) -> None:
+        address = Address.parse(url)
+        self._realm = Realm(address, realm, tls, patience or Patience(), buffer_limit)
+        self._identity = identity or Identity()
+        self._identities = {} if identities is None else identities
+        self._listener: Listener | None = None
+        self._own: Member | None = None
+        self._members: dict[str, Member] = {}
+        self._closed = False
+
+    @property
+    def joined(self) -> bool:
+        """Whether the bridge's own session is joined."""
+        return self._own is not None and self._own.joined
+
+    @property
+    def reason(self) -> str | None:
+        """Why the bridge's own session is not joined, for a person; None where it is."""
+        return "it was not started" if self._own is None else self._own.reason
+
+    async def start(self, listener: Listener) -> None:
+        """Begin joining; returns at once."""
+        self._listener = listener
+        self._own = Member(self._realm, None, lambda: self._identity, listener)
+        self._own.open()
+
+    def session(self, app: str) -> Session:
+        """The app's session; the first call opens it.
+
+        Raises:
+            RuntimeError: The backend was not started.
+        """
+        member = self._members.get(app)
+        if member is None:
+            if self._listener is None:
+                raise RuntimeError("the backend was not started")
+            member = Member(
+                self._realm,
+                app,
+                lambda: self._identities.get(app, self._identity),
+                self._listener,
+            )
+            self._members[app] = member
+            if not self._closed:
+                member.open()
+        return member
+
+    async def close(self) -> None:
+        """Leave the router with every session."""
+        self._closed = True
+        members = list(self._members.values())
+        if self._own is not None:
+            members.append(self._own)
+        await asyncio.gather(*(member.close() for member in members))

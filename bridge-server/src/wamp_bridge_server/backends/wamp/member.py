@@ -1,0 +1,225 @@
+"""An app's place at the router: a session that is made again whenever it was lost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from wamp_bridge_server.backends.base import Unavailable
+from wamp_bridge_server.backends.wamp.operations import Operations
+from wamp_bridge_server.backends.wamp.session import Refused, WampSession
+from wamp_bridge_server.backends.wamp.transport import open_channel
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Mapping, Sequence
+
+    from wamp_bridge_server.backends import base
+    from wamp_bridge_server.backends.base import Invoke, Listener, Match, PublishOptions
+    from wamp_bridge_server.backends.wamp.settings import Address, Identity, Patience
+
+log = structlog.get_logger("wamp_bridge.router")
+
+
+@dataclass(slots=True)
+class Realm:
+    """What all sessions of a backend have in common."""
+
+    address: Address
+    name: str
+    tls: ssl.SSLContext | None
+    patience: Patience
+    buffer_limit: int
+    apps: dict[int, str] = field(default_factory=dict)
+    """The apps of the sessions, by the sessions' ids."""
+
+    def app_of(self, session: int | None) -> str | None:
+        """The app whose session has this id."""
+        return None if session is None else self.apps.get(session)
+
+
+class Member:
+    """One who takes part in a realm, an app or the bridge itself. A `backends.base.Session`.
+
+    Args:
+        realm: Where.
+        app: The app, or None for the bridge itself.
+        identity: Gives the identity to join with, asked at each attempt.
+        listener: Told what arrives for the app.
+    """
+
+    def __init__(
+        self,
+        realm: Realm,
+        app: str | None,
+        identity: Callable[[], Identity],
+        listener: Listener,
+    ) -> None:
+        self._realm = realm
+        self._app = app
+        self._identity = identity
+        self._listener = listener
+        self._current: Operations | None = None
+        self._tried = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.reason: str | None = "it has not joined the router yet"
+        """Why it isn't joined, for a person; None where it is."""
+
+    def open(self) -> None:
+        """Begin to join, and go on until closed."""
+        name = f"router session of {self._app}" if self._app else "router session of the bridge"
+        self._task = asyncio.create_task(self._stay(), name=name)
+
+    async def close(self) -> None:
+        """Leave; nothing stays behind."""
+        self.reason = "the bridge is going down"
+        self._tried.set()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        current, self._current = self._current, None
+        if current is not None:
+            await current.session.leave()
+
+    @property
+    def joined(self) -> bool:
+        """Whether requests can be made now."""
+        return self._current is not None and not self._current.session.ended.done()
+
+    @property
+    def features(self) -> frozenset[str]:
+        """What the router announced; nothing where it is away."""
+        return frozenset() if self._current is None else self._current.session.features
+
+    async def call(
+        self, procedure: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, timeout: float
+    ) -> base.Result:
+        """See `backends.base.Session`."""
+        if self._current is None and not self._tried.is_set():
+            timeout -= await self._first_attempt(timeout)
+        return await self._operations.call(procedure, args, kwargs, timeout)
+
+    async def publish(
+        self, topic: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: PublishOptions
+    ) -> int | None:
+        """See `backends.base.Session`."""
+        if self._current is None and not self._tried.is_set():
+            await self._first_attempt()
+        return await self._operations.publish(topic, args, kwargs, options)
+
+    async def register(self, uri: str, match: Match, invoke: Invoke) -> int:
+        """See `backends.base.Session`."""
+        await self._first_attempt()
+        return await self._operations.register(uri, match, invoke)
+
+    async def unregister(self, registration: int) -> None:
+        """See `backends.base.Session`."""
+        await self._operations.unregister(registration)
+
+    async def subscribe(self, uri: str, match: Match) -> int:
+        """See `backends.base.Session`."""
+        await self._first_attempt()
+        return await self._operations.subscribe(uri, match)
+
+    async def unsubscribe(self, subscription: int) -> None:
+        """See `backends.base.Session`."""
+        await self._operations.unsubscribe(subscription)
+
+    @property
+    def _operations(self) -> Operations:
+        if self._current is None:
+            raise Unavailable(self.reason or "the router is away")
+        return self._current
+
+    async def _first_attempt(self, timeout: float | None = None) -> float:
+        """Wait until the first attempt to join has had an outcome; the seconds that it took."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            async with asyncio.timeout(timeout):
+                await self._tried.wait()
+        except TimeoutError:
+            raise Unavailable("the router has not let the bridge in yet") from None
+        return loop.time() - began
+
+    async def _stay(self) -> None:
+        patience = self._realm.patience
+        delay = patience.retry
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                operations = await self._join()
+            except Refused as error:
+                self._is_away(str(error))
+                pause = patience.retry_refused
+            except (OSError, TimeoutError) as error:
+                self._is_away(_why(error, patience))
+                pause, delay = delay, min(2 * delay, patience.retry_most)
+            else:
+                since = loop.time()
+                self._has_joined(operations)
+                self._has_left(operations, await asyncio.shield(operations.session.ended))
+                if loop.time() - since > patience.probe:
+                    delay = patience.retry
+                pause, delay = delay, min(2 * delay, patience.retry_most)
+            # Hundreds of sessions lost their router in the same moment.
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+
+    async def _join(self) -> Operations:
+        realm = self._realm
+        session = WampSession(self._serve, self._receive, realm.app_of, realm.patience)
+        async with asyncio.timeout(realm.patience.connect):
+            channel = await open_channel(realm.address, session, realm.tls)
+            await session.join(channel, realm.name, self._identity())
+        return Operations(session, realm.buffer_limit)
+
+    def _has_joined(self, operations: Operations) -> None:
+        self._current = operations
+        self.reason = None
+        self._tried.set()
+        if self._app is not None:
+            self._realm.apps[operations.session.id] = self._app
+        else:
+            log.info("joined the router", url=self._realm.address.url, realm=self._realm.name)
+        self._tell("joined")
+
+    def _has_left(self, operations: Operations, reason: str) -> None:
+        self._current = None
+        self._realm.apps.pop(operations.session.id, None)
+        self.reason = reason
+        if self._app is None:
+            log.warning("lost the router", url=self._realm.address.url, reason=reason)
+        self._tell("left", reason)
+
+    def _is_away(self, reason: str) -> None:
+        if reason != self.reason:
+            log.warning("cannot join the router", app=self._app, reason=reason)
+        self.reason = reason
+        self._tried.set()
+
+    def _tell(self, what: str, *details: str) -> None:
+        if self._app is None:
+            return
+        try:
+            getattr(self._listener, what)(self._app, *details)
+        except Exception:  # else nobody would ever join again for this app
+            log.exception("listener failed", app=self._app, event=what)
+
+    async def _serve(self, invocation: base.Invocation) -> base.Result:
+        return await self._listener.invoked(self._app or "", invocation)
+
+    def _receive(self, event: base.Event) -> None:
+        try:
+            self._listener.received(self._app or "", event)
+        except Exception:  # else one event would cost the whole session
+            log.exception("listener failed", app=self._app, topic=event.topic)
+
+
+def _why(error: Exception, patience: Patience) -> str:
+    if isinstance(error, TimeoutError) and not str(error):
+        return f"the router did not answer within {patience.connect:g} s"
+    return f"the router can't be reached ({error})"

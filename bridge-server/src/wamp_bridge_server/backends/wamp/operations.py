@@ -1,0 +1,227 @@
+"""What an app does in its session: call, publish, register, subscribe."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+from autobahn.wamp import message
+
+from wamp_bridge_server.backends.base import Result, Unavailable, WampError
+from wamp_bridge_server.backends.values import check_arguments, check_ids, check_names, check_uri
+from wamp_bridge_server.backends.wamp.requests import Pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from wamp_bridge_server.backends.base import Invoke, Match, PublishOptions
+    from wamp_bridge_server.backends.wamp.requests import Holdings
+    from wamp_bridge_server.backends.wamp.session import WampSession
+
+NO_OPTION: Final = "wamp.error.option_not_allowed"
+TIMEOUT: Final = "wamp.error.timeout"
+
+_BACKSTOP_SECONDS: Final = 2
+"""How much later than we the router gives a call up; Crossbar's clock runs up to 1 s early."""
+
+
+class Operations:
+    """The requests of one joined session; see `backends.base.Session` for what they raise.
+
+    Args:
+        session: The session, joined.
+        buffer_limit: Bytes that may wait for the network before calls and events are refused.
+    """
+
+    def __init__(self, session: WampSession, buffer_limit: int) -> None:
+        self.session = session
+        self._buffer_limit = buffer_limit
+        self._loop = asyncio.get_running_loop()
+
+    async def call(
+        self, procedure: str, args: Sequence[Any], kwargs: Mapping[str, Any], timeout: float
+    ) -> Result:
+        """Call; the deadline is kept here, and the router has a later one."""
+        check_uri(procedure)
+        check_arguments(args, kwargs)
+        self._check_room()
+        backstop = self.session.backstop(math.ceil(timeout) + _BACKSTOP_SECONDS)
+        number, future = self.session.requests.ask(
+            lambda request: message.Call(
+                request, procedure, list(args), dict(kwargs), timeout=backstop
+            ),
+            message.Result,
+            _result,
+        )
+        timer = self._loop.call_later(timeout, self._expire, number, timeout)
+        try:
+            result: Result = await future
+        except asyncio.CancelledError:
+            self._give_up(number)
+            raise
+        finally:
+            timer.cancel()
+        return result
+
+    async def publish(
+        self, topic: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: PublishOptions
+    ) -> int | None:
+        """Publish."""
+        check_uri(topic)
+        check_arguments(args, kwargs)
+        chosen = {
+            "acknowledge": options.acknowledge,
+            "exclude_me": options.exclude_me,
+            "exclude": check_ids("exclude", options.exclude),
+            "exclude_authid": check_names("exclude_authid", options.exclude_authid),
+            "exclude_authrole": check_names("exclude_authrole", options.exclude_authrole),
+            "eligible": check_ids("eligible", options.eligible),
+            "eligible_authid": check_names("eligible_authid", options.eligible_authid),
+            "eligible_authrole": check_names("eligible_authrole", options.eligible_authrole),
+            "retain": options.retain or None,
+        }
+        if options.retain:
+            self._need("broker.event_retention", "retain")
+        self._check_room()
+
+        def build(request: int) -> message.Message:
+            return message.Publish(request, topic, list(args), dict(kwargs), **chosen)
+
+        if not options.acknowledge:
+            self.session.requests.tell(build)
+            return None
+        _, future = self.session.requests.ask(
+            build, message.Published, lambda reply: reply.publication
+        )
+        publication: int = await future
+        return publication
+
+    async def register(self, uri: str, match: Match, invoke: Invoke) -> int:
+        """Register a procedure."""
+        if match != "exact":
+            self._need("dealer.pattern_based_registration", f"match {match}")
+        if invoke != "single":
+            self._need("dealer.shared_registration", f"invoke {invoke}")
+        registration: int = await self._obtain(
+            self.session.registrations,
+            Pattern(uri, match),
+            lambda request: message.Register(
+                request,
+                uri,
+                match=None if match == "exact" else match,
+                invoke=None if invoke == "single" else invoke,
+            ),
+            message.Registered,
+            lambda reply: reply.registration,
+            self._start_unregister,
+        )
+        return registration
+
+    async def unregister(self, registration: int) -> None:
+        """Take a registration back."""
+        self.session.registrations.require(registration)
+        await self._start_unregister(registration)
+
+    async def subscribe(self, uri: str, match: Match) -> int:
+        """Subscribe to a topic."""
+        if match != "exact":
+            self._need("broker.pattern_based_subscription", f"match {match}")
+        subscription: int = await self._obtain(
+            self.session.subscriptions,
+            Pattern(uri, match),
+            lambda request: message.Subscribe(
+                request, uri, match=None if match == "exact" else match
+            ),
+            message.Subscribed,
+            lambda reply: reply.subscription,
+            self._start_unsubscribe,
+        )
+        return subscription
+
+    async def unsubscribe(self, subscription: int) -> None:
+        """Take a subscription back."""
+        self.session.subscriptions.require(subscription)
+        await self._start_unsubscribe(subscription)
+
+    async def _obtain(
+        self,
+        holdings: Holdings,
+        pattern: Pattern,
+        build: Any,
+        reply: type[message.Message],
+        number_of: Any,
+        give_back: Any,
+    ) -> Any:
+        check_uri(*pattern)
+        holdings.claim(pattern)
+        try:
+            _, future = self.session.requests.ask(
+                build,
+                reply,
+                lambda answer: holdings.keep(number_of(answer), pattern),
+                # Who asked was cancelled meanwhile, and would not know what to take back.
+                undo=lambda number: _unheeded(give_back(number)),
+                refuse=lambda _: holdings.release(pattern),
+            )
+        except BaseException:
+            holdings.release(pattern)
+            raise
+        return await future
+
+    def _start_unregister(self, registration: int) -> asyncio.Future[Any]:
+        return self._give_back(
+            self.session.registrations,
+            registration,
+            lambda request: message.Unregister(request, registration),
+            message.Unregistered,
+        )
+
+    def _start_unsubscribe(self, subscription: int) -> asyncio.Future[Any]:
+        return self._give_back(
+            self.session.subscriptions,
+            subscription,
+            lambda request: message.Unsubscribe(request, subscription),
+            message.Unsubscribed,
+        )
+
+    def _give_back(
+        self, holdings: Holdings, number: int, build: Any, reply: type[message.Message]
+    ) -> asyncio.Future[Any]:
+        _, future = self.session.requests.ask(
+            build,
+            reply,
+            lambda _: holdings.drop(number),
+            refuse=lambda _: holdings.drop(number),
+        )
+        return future
+
+    def _expire(self, number: int, timeout: float) -> None:
+        future = self._give_up(number)
+        if future is not None and not future.done():
+            text = f"There was no answer within {timeout:g} s."
+            future.set_exception(WampError(TIMEOUT, [text]))
+
+    def _give_up(self, number: int) -> asyncio.Future[Any] | None:
+        future = self.session.requests.forget(number)
+        if future is not None and "dealer.call_canceling" in self.session.features:
+            self.session.send(message.Cancel(number, message.Cancel.KILLNOWAIT))
+        return future
+
+    def _check_room(self) -> None:
+        if self.session.buffered > self._buffer_limit:
+            raise Unavailable("the router takes no more at the moment")
+
+    def _need(self, feature: str, option: str) -> None:
+        if feature not in self.session.features:
+            raise WampError(NO_OPTION, [f"The router does not offer {option} ({feature})."])
+
+
+def _result(reply: message.Result) -> Result:
+    if reply.payload is not None:
+        return Result([reply.payload])
+    return Result(reply.args or [], reply.kwargs or {})
+
+
+def _unheeded(future: asyncio.Future[Any]) -> None:
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
