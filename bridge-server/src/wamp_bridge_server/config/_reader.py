@@ -5,8 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from wamp_bridge_server.config import _checks as checks
-from wamp_bridge_server.config._checks import Wrong
+from wamp_bridge_server.config import checks
 from wamp_bridge_server.config._model import (
     AppConfig,
     AuthMethod,
@@ -17,6 +16,7 @@ from wamp_bridge_server.config._model import (
     StoreConfig,
 )
 from wamp_bridge_server.config._secrets import Vault, anything
+from wamp_bridge_server.config.checks import Wrong
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

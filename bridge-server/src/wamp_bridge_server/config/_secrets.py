@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from wamp_bridge_server.config._checks import Wrong
 from wamp_bridge_server.config._model import Secret
+from wamp_bridge_server.config.checks import Wrong
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
