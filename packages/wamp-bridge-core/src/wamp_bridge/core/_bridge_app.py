@@ -56,7 +56,8 @@ class WampBridgeBase:
 
         They are read when they are first needed, and kept until this is called again.
         """
-        self.close()
+        if self._bridge is not None:
+            self._bridge.close()
         self._sources = sources
         self._settings = self._dispatcher = self._bridge = self._async_bridge = None
 
@@ -243,7 +244,7 @@ class WampBridgeBase:
         self, request: Request, *, run_async: Callable[[Awaitable[Any]], Any] | None = None
     ) -> Response:
         """Serve a request of the bridge in this thread; see `Dispatcher.dispatch`."""
-        self.announcer.serving()
+        self.announcer.requested()
         return self.core_dispatcher.dispatch(request, run_async=run_async)
 
     async def handle_async(
@@ -253,5 +254,5 @@ class WampBridgeBase:
         run_sync: Callable[[Callable[[], Any]], Awaitable[Any]] | None = None,
     ) -> Response:
         """Serve a request of the bridge on the running loop; see `Dispatcher.dispatch_async`."""
-        self.announcer.serving()
+        self.announcer.requested()
         return await self.core_dispatcher.dispatch_async(request, run_sync=run_sync)

@@ -89,6 +89,11 @@ class Registry:
         self._lock = threading.Lock()
         self._table: tuple[str, int, Table] | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is declared."""
+        return not self._handlers
+
     def rpc(
         self,
         name: str | None = None,
