@@ -25,14 +25,14 @@ GREATEST_INTEGER: Final = 2**64 - 1
 """MessagePack's range; what CBOR carries beyond it, a router can't pass on to everyone."""
 
 GREATEST_ID: Final = 2**53
-"""WAMP's ids (section 2.1.2)."""
+"""Of WAMP's ids."""
 
 _SAFE: Final = frozenset({bool, type(None), bytes})
 _FORBIDDEN: Final = re.compile(r"[\s#\ud800-\udfff]")
 
 
 def check_uri(uri: str, match: Match = "exact") -> None:
-    """Refuse a URI that routers refuse (WAMP, section 2.1.1, the loose rules).
+    """Refuse a URI that routers refuse by the loose rules (WAMP, "URIs").
 
     Raises:
         Undeliverable: It is empty, has white space, `#` or, unless it is a wildcard, an empty

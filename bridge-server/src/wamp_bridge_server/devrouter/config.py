@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 MAX_MESSAGE_SIZE: Final = 16 * 1024 * 1024
-"""RawSocket's upper limit in bytes (WAMP, section 15.1), on both transports."""
+"""RawSocket's upper limit in bytes (WAMP, "RawSocket Transport"), on both transports."""
 
 SERIALIZERS: Final = ["cbor", "msgpack", "json"]
 

@@ -1,4 +1,4 @@
-"""Who a session says it is, and the proof (WAMP, section 13)."""
+"""Who a session says it is, and the proof (WAMP, "Authentication Methods")."""
 
 from __future__ import annotations
 

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-import structlog
 from autobahn.wamp.message import Error, Invocation, Yield
 
-from wamp_bridge_server.backends.base import Undeliverable, WampError
-from wamp_bridge_server.backends.values import check_arguments, check_uri
+from wamp_bridge_server.backends.base import Result, Undeliverable, WampError
+from wamp_bridge_server.backends.errors import CANCELED
+from wamp_bridge_server.backends.serving import outcome_of, undeliverable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable
 
     from wamp_bridge_server.backends import base
-
-CANCELED: Final = "wamp.error.canceled"
-RUNTIME_ERROR: Final = "wamp.error.runtime_error"
-
-log = structlog.get_logger("wamp_bridge.router")
 
 
 class Invocations:
@@ -32,7 +27,7 @@ class Invocations:
 
     def __init__(
         self,
-        serve: Callable[[base.Invocation], Awaitable[base.Result]],
+        serve: Callable[[base.Invocation], Awaitable[Result]],
         send: Callable[[Yield | Error], None],
     ) -> None:
         self._serve = serve
@@ -60,42 +55,24 @@ class Invocations:
             task.cancel()
         return tasks
 
-    def refuse(self, request: int, uri: str, text: str) -> None:
-        """Answer an invocation that is not served at all."""
-        self._error(request, uri, [text], {})
+    def refuse(self, request: int, error: WampError) -> None:
+        """Answer an invocation with an error."""
+        kind = Invocation.MESSAGE_TYPE
+        args, kwargs = list(error.wamp_args), dict(error.wamp_kwargs)
+        self._send(Error(kind, request, error.uri, args, kwargs))
 
     async def _run(self, request: int, invocation: base.Invocation) -> None:
+        outcome = await outcome_of(self._serve, invocation)
         try:
-            result = await self._serve(invocation)
-        except WampError as error:
-            self._error(request, error.uri, error.wamp_args, error.wamp_kwargs)
-        except Exception:  # the caller must have an answer, whatever is wrong here
-            log.exception("invocation failed", procedure=invocation.procedure)
-            self._error(request, RUNTIME_ERROR, ["The bridge failed to serve the call."], {})
-        else:
-            self._result(request, result)
+            if isinstance(outcome, WampError):
+                self.refuse(request, outcome)
+            else:
+                self._send(Yield(request, list(outcome.args), dict(outcome.kwargs)))
+        except Undeliverable as error:  # too long, as only the transport knows
+            self.refuse(request, undeliverable(error))
 
     def _ended(self, request: int, task: asyncio.Task[None]) -> None:
         del self._tasks[request]
         if task.cancelled():
             # The router keeps a cancelled invocation until it is answered.
-            self._error(request, CANCELED, [], {})
-
-    def _result(self, request: int, result: base.Result) -> None:
-        try:
-            check_arguments(result.args, result.kwargs)
-            self._send(Yield(request, list(result.args), dict(result.kwargs)))
-        except Undeliverable as error:
-            self._error(request, RUNTIME_ERROR, [f"The result can't be delivered: {error}."], {})
-
-    def _error(
-        self, request: int, uri: str, args: Sequence[Any], kwargs: Mapping[str, Any]
-    ) -> None:
-        kind = Invocation.MESSAGE_TYPE
-        try:
-            check_uri(uri)
-            check_arguments(args, kwargs)
-            self._send(Error(kind, request, uri, list(args), dict(kwargs)))
-        except Undeliverable as error:
-            text = f"The error can't be delivered: {error}."
-            self._send(Error(kind, request, RUNTIME_ERROR, [text]))
+            self.refuse(request, WampError(CANCELED))

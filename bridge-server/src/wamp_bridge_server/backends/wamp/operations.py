@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from autobahn.wamp import message
 
 from wamp_bridge_server.backends.base import Result, Unavailable, WampError
+from wamp_bridge_server.backends.errors import OPTION_NOT_ALLOWED, TIMEOUT
 from wamp_bridge_server.backends.values import check_arguments, check_ids, check_names, check_uri
 from wamp_bridge_server.backends.wamp.requests import Pattern
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from wamp_bridge_server.backends.base import Invoke, Match, PublishOptions
     from wamp_bridge_server.backends.wamp.requests import Holdings
     from wamp_bridge_server.backends.wamp.session import WampSession
-
-NO_OPTION: Final = "wamp.error.option_not_allowed"
-TIMEOUT: Final = "wamp.error.timeout"
 
 _BACKSTOP_SECONDS: Final = 2
 """How much later than we the router gives a call up; Crossbar's clock runs up to 1 s early."""
@@ -214,7 +212,9 @@ class Operations:
 
     def _need(self, feature: str, option: str) -> None:
         if feature not in self.session.features:
-            raise WampError(NO_OPTION, [f"The router does not offer {option} ({feature})."])
+            raise WampError(
+                OPTION_NOT_ALLOWED, [f"The router does not offer {option} ({feature})."]
+            )
 
 
 def _result(reply: message.Result) -> Result:

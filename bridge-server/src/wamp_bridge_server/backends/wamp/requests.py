@@ -42,7 +42,7 @@ class Requests:
 
     def tell(self, build: Callable[[int], Message]) -> None:
         """Send a request that is not answered."""
-        # Ids are used without gaps (WAMP, section 2.1.2), so none is used up by what isn't sent.
+        # Ids are used without gaps (WAMP, "IDs"), so none is used up by what isn't sent.
         self._send(build(self._next))
         self._next += 1
 

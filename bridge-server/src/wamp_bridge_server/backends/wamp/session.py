@@ -14,9 +14,18 @@ from autobahn.wamp import message
 
 from wamp_bridge_server.backends import base
 from wamp_bridge_server.backends.base import Details, Unavailable, Undeliverable, WampError
+from wamp_bridge_server.backends.errors import (
+    ALREADY_SUBSCRIBED,
+    INVALID_ARGUMENT,
+    NO_SUCH_PROCEDURE,
+    NO_SUCH_REGISTRATION,
+    NO_SUCH_SUBSCRIPTION,
+    PROCEDURE_EXISTS,
+    RUNTIME_ERROR,
+)
 from wamp_bridge_server.backends.wamp.authentication import BadChallenge, answer, hello
 from wamp_bridge_server.backends.wamp.codec import Codec, Malformed
-from wamp_bridge_server.backends.wamp.invocations import RUNTIME_ERROR, Invocations
+from wamp_bridge_server.backends.wamp.invocations import Invocations
 from wamp_bridge_server.backends.wamp.requests import Holdings, Requests
 from wamp_bridge_server.backends.wamp.watch import Watch
 
@@ -25,13 +34,6 @@ if TYPE_CHECKING:
 
     from wamp_bridge_server.backends.wamp.settings import Identity, Patience
     from wamp_bridge_server.backends.wamp.transport import Channel
-
-ALREADY_REGISTERED: Final = "wamp.error.procedure_already_exists"
-ALREADY_SUBSCRIBED: Final = "wamp.error.already_subscribed"
-INVALID_ARGUMENT: Final = "wamp.error.invalid_argument"
-NO_SUCH_PROCEDURE: Final = "wamp.error.no_such_procedure"
-NO_SUCH_REGISTRATION: Final = "wamp.error.no_such_registration"
-NO_SUCH_SUBSCRIPTION: Final = "wamp.error.no_such_subscription"
 
 _PROBE: Final = "wamp.session.count"
 _ENVELOPE: Final = 1024
@@ -67,7 +69,7 @@ class WampSession:
         self.ended: asyncio.Future[str] = loop.create_future()
         """Why the session is over, as soon as it is."""
         self.requests = Requests(self._request)
-        self.registrations = Holdings(ALREADY_REGISTERED, NO_SUCH_REGISTRATION)
+        self.registrations = Holdings(PROCEDURE_EXISTS, NO_SUCH_REGISTRATION)
         self.subscriptions = Holdings(ALREADY_SUBSCRIBED, NO_SUCH_SUBSCRIPTION)
         self.invocations = Invocations(serve, self.send)
         self._receive = receive
@@ -276,12 +278,12 @@ class WampSession:
     def _invocation(self, invocation: message.Invocation) -> None:
         pattern = self.registrations.get(invocation.registration)
         if pattern is None:
-            text = "The procedure was taken back."
-            self.invocations.refuse(invocation.request, NO_SUCH_PROCEDURE, text)
+            gone = WampError(NO_SUCH_PROCEDURE, ["The procedure was taken back."])
+            self.invocations.refuse(invocation.request, gone)
             return
         if invocation.payload is not None:
-            text = "Encrypted payloads are not understood here."
-            self.invocations.refuse(invocation.request, INVALID_ARGUMENT, text)
+            encrypted = WampError(INVALID_ARGUMENT, ["Encrypted payloads are not understood here."])
+            self.invocations.refuse(invocation.request, encrypted)
             return
         unit = 1 if self._in_seconds else 1000
         details = Details(
@@ -302,16 +304,17 @@ class WampSession:
 
     def _malformed(self, msg: Malformed) -> None:
         log.warning("unreadable message", head=msg.head, reason=msg.reason)
-        unreadable = WampError(RUNTIME_ERROR, ["The answer can't be read."])
         match msg.head:
             case (message.Invocation.MESSAGE_TYPE, request, *_):
-                self.invocations.refuse(request, INVALID_ARGUMENT, "The call can't be read.")
+                call = WampError(INVALID_ARGUMENT, ["The call can't be read."])
+                self.invocations.refuse(request, call)
             case (message.Result.MESSAGE_TYPE, request, *_) | (
                 message.Error.MESSAGE_TYPE,
                 _,
                 request,
             ):
-                self.requests.refused(request, unreadable)
+                answer_to_us = WampError(RUNTIME_ERROR, ["The answer can't be read."])
+                self.requests.refused(request, answer_to_us)
             case _:
                 pass
 

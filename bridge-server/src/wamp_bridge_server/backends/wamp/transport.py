@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from wamp_bridge_server.backends.wamp.settings import Address
 
 MAX_MESSAGE: Final = 2**24 - 1
-"""Bytes in a message: what RawSocket's header can say (WAMP, section 15.1), and Crossbar's limit
-for WebSocket."""
+"""Bytes in a message: what RawSocket's header can say (WAMP, "RawSocket Transport"), and Crossbar's
+limit for WebSocket."""
 
 _PONG: Final = 2
 
