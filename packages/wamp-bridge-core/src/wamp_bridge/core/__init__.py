@@ -62,6 +62,7 @@ from wamp_bridge.core._messages import (
     Source,
     Subscription,
 )
+from wamp_bridge.core._mount import Mount
 from wamp_bridge.core._once import Once, OnceStore
 from wamp_bridge.core._operations import Removed
 from wamp_bridge.core._registry import Handler, Registry
@@ -101,6 +102,7 @@ __all__ = [
     "Invoke",
     "ManifestEnvelope",
     "Match",
+    "Mount",
     "NoSuchProcedure",
     "NotFound",
     "Once",

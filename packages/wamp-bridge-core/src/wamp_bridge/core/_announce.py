@@ -24,7 +24,7 @@ from wamp_bridge.core._errors import BridgeError, ConfigurationError
 from wamp_bridge.core._serving import Lookout, Role, listening
 
 if TYPE_CHECKING:
-    from wamp_bridge.core._bridge_app import WampBridgeBase
+    from wamp_bridge.core._mount import Mount
     from wamp_bridge.core._settings import Settings
 
 LOOK_SECONDS: Final = 0.1
@@ -45,7 +45,7 @@ class Announcer:
         app: Whose settings and handlers it is about.
     """
 
-    def __init__(self, app: WampBridgeBase) -> None:
+    def __init__(self, app: Mount) -> None:
         self._app = weakref.proxy(app)
         self._lookout: Lookout | None = None
         self._ends = threading.Event()

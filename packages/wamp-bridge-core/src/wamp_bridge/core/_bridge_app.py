@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from wamp_bridge.core._announce import Announcer
-from wamp_bridge.core._async_client import AsyncBridge
-from wamp_bridge.core._client import Bridge
-from wamp_bridge.core._dispatch import Dispatcher
 from wamp_bridge.core._errors import ConfigurationError
+from wamp_bridge.core._mount import Mount
 from wamp_bridge.core._registry import Registry
-from wamp_bridge.core._settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from wamp_bridge.core._announce import Announcer
+    from wamp_bridge.core._async_client import AsyncBridge
+    from wamp_bridge.core._client import Bridge
+    from wamp_bridge.core._dispatch import Dispatcher
     from wamp_bridge.core._messages import (
         CallResult,
         PendingCall,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Response,
         Source,
     )
+    from wamp_bridge.core._settings import Settings
     from wamp_bridge.core._uris import Invoke, Match
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
@@ -32,8 +33,9 @@ class WampBridgeBase:
     """An app's handlers, settings, dispatcher and bridge.
 
     An adapter subclasses it and adds what its framework has of its own: where settings come from
-    (`configure`), how requests and responses are translated (`handle` or `handle_async`), where
-    the dispatcher is mounted, and hints of when the app is being served (`announcer`).
+    (`configure`, or `add_mount` for each app), how requests and responses are translated (`handle`
+    or `handle_async`), where the dispatcher is mounted, and hints of when the app is being served
+    (`announcer`).
 
     Every instance has a registry of its own, so that two apps, or two tests, know nothing of one
     another.
@@ -44,22 +46,51 @@ class WampBridgeBase:
 
     def __init__(self, *sources: Mapping[str, Any]) -> None:
         self.registry = Registry()
-        self.announcer = Announcer(self)
-        self._sources: tuple[Mapping[str, Any], ...] = sources or (os.environ,)
-        self._settings: Settings | None = None
-        self._dispatcher: Dispatcher | None = None
-        self._bridge: Bridge | None = None
-        self._async_bridge: AsyncBridge | None = None
+        self._mount = Mount(self.registry, *(sources or (os.environ,)))
+        self._mounted = 0
+
+    def add_mount(self, *sources: Mapping[str, Any]) -> Mount:
+        """Let one more app serve the handlers, with settings and connections of its own.
+
+        For a framework that can run several apps in a process; its adapter keeps the mount with
+        the app, and finds it again in `current_mount`.
+        """
+        self._mount = Mount(self.registry, *sources)
+        self._mounted += 1
+        return self._mount
+
+    def current_mount(self) -> Mount | None:
+        """The mount of the app that the running code belongs to, where the framework tells."""
+        return None
+
+    @property
+    def mount(self) -> Mount:
+        """The mount that the running code means: the current one, or the only one.
+
+        Raises:
+            ConfigurationError: There are several, and the code runs in none of their apps.
+        """
+        current = self.current_mount()
+        if current is not None:
+            return current
+        if self._mounted > 1:
+            raise ConfigurationError(
+                f"{self._mounted} apps serve these handlers, and none of them is current: "
+                "run this in the context of one, so that its settings are known"
+            )
+        return self._mount
 
     def configure(self, *sources: Mapping[str, Any]) -> None:
         """Say where settings come from; the first source that has one decides.
 
         They are read when they are first needed, and kept until this is called again.
         """
-        if self._bridge is not None:
-            self._bridge.close()
-        self._sources = sources
-        self._settings = self._dispatcher = self._bridge = self._async_bridge = None
+        self.mount.configure(*sources)
+
+    @property
+    def announcer(self) -> Announcer:
+        """What announces the app by itself."""
+        return self.mount.announcer
 
     @property
     def settings(self) -> Settings:
@@ -68,9 +99,7 @@ class WampBridgeBase:
         Raises:
             ConfigurationError: One of them can't work; names it.
         """
-        if self._settings is None:
-            self._settings = Settings.load(*self._sources)
-        return self._settings
+        return self.mount.settings
 
     @property
     def bridge(self) -> Bridge:
@@ -79,9 +108,7 @@ class WampBridgeBase:
         Raises:
             ConfigurationError: The URL or the token is missing.
         """
-        if self._bridge is None:
-            self._bridge = Bridge(self.settings)
-        return self._bridge
+        return self.mount.bridge
 
     @property
     def async_bridge(self) -> AsyncBridge:
@@ -90,22 +117,16 @@ class WampBridgeBase:
         Raises:
             ConfigurationError: The URL or the token is missing.
         """
-        if self._async_bridge is None:
-            self._async_bridge = AsyncBridge(self.settings)
-        return self._async_bridge
+        return self.mount.async_bridge
 
     @property
     def core_dispatcher(self) -> Dispatcher:
         """The dispatcher behind `handle`, free of any framework."""
-        if self._dispatcher is None:
-            self._dispatcher = Dispatcher(self.registry, self.settings)
-        return self._dispatcher
+        return self.mount.dispatcher
 
     def close(self) -> None:
         """Stop announcing and give the connections of `bridge` back."""
-        self.announcer.stop()
-        if self._bridge is not None:
-            self._bridge.close()
+        self.mount.close()
 
     def rpc(
         self,

@@ -1,0 +1,91 @@
+"""An app in which handlers are mounted: its settings, and what is made of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wamp_bridge.core._announce import Announcer
+from wamp_bridge.core._async_client import AsyncBridge
+from wamp_bridge.core._client import Bridge
+from wamp_bridge.core._dispatch import Dispatcher
+from wamp_bridge.core._settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wamp_bridge.core._registry import Registry
+
+
+class Mount:
+    """One app of a process: where it finds its bridge, and where the bridge finds it.
+
+    Several apps can serve the same handlers, as those do that a factory makes; each is a mount of
+    its own, with settings and connections of its own.
+
+    Args:
+        registry: The handlers.
+        *sources: Mappings with settings; the first that has one decides. They are read when they
+            are first needed, and kept until `configure`.
+    """
+
+    def __init__(self, registry: Registry, *sources: Mapping[str, Any]) -> None:
+        self.registry = registry
+        self.announcer = Announcer(self)
+        self._sources = sources
+        self._settings: Settings | None = None
+        self._dispatcher: Dispatcher | None = None
+        self._bridge: Bridge | None = None
+        self._async_bridge: AsyncBridge | None = None
+
+    def configure(self, *sources: Mapping[str, Any]) -> None:
+        """Say anew where settings come from."""
+        if self._bridge is not None:
+            self._bridge.close()
+        self._sources = sources
+        self._settings = self._dispatcher = self._bridge = self._async_bridge = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force.
+
+        Raises:
+            ConfigurationError: One of them can't work; names it.
+        """
+        if self._settings is None:
+            self._settings = Settings.load(*self._sources)
+        return self._settings
+
+    @property
+    def bridge(self) -> Bridge:
+        """The bridge, for code that waits in its thread.
+
+        Raises:
+            ConfigurationError: The URL or the token is missing.
+        """
+        if self._bridge is None:
+            self._bridge = Bridge(self.settings)
+        return self._bridge
+
+    @property
+    def async_bridge(self) -> AsyncBridge:
+        """The bridge, for code that waits on a loop.
+
+        Raises:
+            ConfigurationError: The URL or the token is missing.
+        """
+        if self._async_bridge is None:
+            self._async_bridge = AsyncBridge(self.settings)
+        return self._async_bridge
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """What serves the bridge's requests."""
+        if self._dispatcher is None:
+            self._dispatcher = Dispatcher(self.registry, self.settings)
+        return self._dispatcher
+
+    def close(self) -> None:
+        """Stop announcing and give the connections of `bridge` back."""
+        self.announcer.stop()
+        if self._bridge is not None:
+            self._bridge.close()
