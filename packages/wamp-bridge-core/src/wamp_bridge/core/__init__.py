@@ -48,6 +48,7 @@ from wamp_bridge.core._errors import (
     VerificationError,
 )
 from wamp_bridge.core._json import dumps, loads
+from wamp_bridge.core._listing import listing
 from wamp_bridge.core._messages import (
     CallResult,
     Endpoint,
@@ -134,6 +135,7 @@ __all__ = [
     "dumps",
     "escape_segment",
     "generate_secret",
+    "listing",
     "loads",
     "parse_envelope",
     "unescape_segment",

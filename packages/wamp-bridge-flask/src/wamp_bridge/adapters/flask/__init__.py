@@ -1,0 +1,27 @@
+"""WAMP in a Flask app, through a wamp-bridge.
+
+::
+
+    from wamp_bridge.adapters.flask import call, dispatcher, publish, rpc, sub
+
+    app.register_blueprint(dispatcher, url_prefix="/wamp")
+
+    @rpc()
+    def price(product):
+        return 12
+
+`rpc`, `sub`, `callback`, `call`, `publish` and `dispatcher` belong to one default `WampBridge`.
+"""
+
+from wamp_bridge.adapters.flask._adapter import WampBridge
+
+_default = WampBridge()
+
+call = _default.call
+callback = _default.callback
+dispatcher = _default.dispatcher
+publish = _default.publish
+rpc = _default.rpc
+sub = _default.sub
+
+__all__ = ["WampBridge", "call", "callback", "dispatcher", "publish", "rpc", "sub"]
