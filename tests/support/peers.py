@@ -18,7 +18,7 @@ from autobahn.asyncio.websocket import WampWebSocketClientFactory
 from autobahn.wamp import message
 from autobahn.wamp.auth import compute_wcs
 from autobahn.wamp.exception import ApplicationError
-from autobahn.wamp.request import CallRequest
+from autobahn.wamp.request import CallRequest, PublishRequest
 from autobahn.wamp.serializer import CBORSerializer, JsonSerializer, MsgPackSerializer
 from autobahn.wamp.types import (
     CallResult,
@@ -102,8 +102,13 @@ class Peer:
     ) -> int:
         """Publish and wait for the acknowledgement; the publication's id."""
         chosen = PublishOptions(**{"acknowledge": True, "exclude_me": False, **(options or {})})
-        publication = await self.session.publish(topic, *args, options=chosen, **(kwargs or {}))
-        number: int = publication.id
+        session = self.session
+        request = session._request_id_gen.next()
+        reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        session._publish_reqs[request] = PublishRequest(request, reply, was_encrypted=False)
+        named = dict(kwargs or {})
+        session.send(message.Publish(request, topic, list(args), named, **chosen.message_attr()))
+        number: int = (await reply).id
         return number
 
     async def register(

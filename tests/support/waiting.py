@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -15,9 +15,13 @@ Value = TypeVar("Value")
 _PAUSE = 0.02
 
 
+@overload
 async def eventually(
-    condition: Callable[[], Value | Awaitable[Value]], *, within: float = 10.0
-) -> Value:
+    condition: Callable[[], Awaitable[Value]], *, within: float = 10.0
+) -> Value: ...
+@overload
+async def eventually(condition: Callable[[], Value], *, within: float = 10.0) -> Value: ...
+async def eventually(condition: Callable[[], Any], *, within: float = 10.0) -> Any:
     """Return the condition's first true value; fail when `within` seconds bring none.
 
     The condition is a plain or an async function; it is tried at least once more at the end.
@@ -26,7 +30,7 @@ async def eventually(
     while True:
         late = time.monotonic() >= deadline
         outcome = condition()
-        value: Value = await outcome if inspect.isawaitable(outcome) else outcome
+        value = await outcome if inspect.isawaitable(outcome) else outcome
         if value:
             return value
         if late:

@@ -74,10 +74,10 @@ class HttpServer:
             await self._runner.cleanup()
 
     def _route(self, messages: MessageRequests) -> None:
-        self._add("POST", "/call/{name}", messages.call)
-        self._add("GET", "/calls/{name}", messages.read_call)
-        self._add("DELETE", "/calls/{name}", messages.cancel_call)
-        self._add("POST", "/publish/{name}", messages.publish)
+        self._add("POST", "/call/{name:[^/]+}", messages.call)
+        self._add("GET", "/calls/{name:[^/]+}", messages.read_call)
+        self._add("DELETE", "/calls/{name:[^/]+}", messages.cancel_call)
+        self._add("POST", "/publish/{name:[^/]+}", messages.publish)
 
     def _route_endpoints(self, endpoints: EndpointRequests) -> None:
         self._add("POST", "/register", endpoints.register)
@@ -86,11 +86,11 @@ class HttpServer:
         self._add("POST", "/unsubscribe", endpoints.unsubscribe)
         self._add("POST", "/heartbeat", endpoints.heartbeat)
         self._add("GET", "/registrations", endpoints.registrations)
-        self._add("GET", "/registrations/{name}", endpoints.registration)
-        self._add("DELETE", "/registrations/{name}", endpoints.delete_registration)
+        self._add("GET", "/registrations/{name:[^/]+}", endpoints.registration)
+        self._add("DELETE", "/registrations/{name:[^/]+}", endpoints.delete_registration)
         self._add("GET", "/subscriptions", endpoints.subscriptions)
-        self._add("GET", "/subscriptions/{name}", endpoints.subscription)
-        self._add("DELETE", "/subscriptions/{name}", endpoints.delete_subscription)
+        self._add("GET", "/subscriptions/{name:[^/]+}", endpoints.subscription)
+        self._add("DELETE", "/subscriptions/{name:[^/]+}", endpoints.delete_subscription)
 
     def _route_sources(self, sources: SourceRequests) -> None:
         self._add("POST", "/announce", sources.announce)

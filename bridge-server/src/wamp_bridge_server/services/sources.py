@@ -83,6 +83,7 @@ class Sources:
         self._store = store
         self._sender = sender
         self._sources: dict[tuple[str, str], Source] = {}
+        self._announcing = asyncio.Lock()
 
     async def start(self, configured: Iterable[tuple[App, str]]) -> None:
         """Take in the sources that the store kept and those that the configuration names."""
@@ -104,18 +105,21 @@ class Sources:
 
     async def announce(self, app: App, url: str) -> Source:
         """Take a source, or ask one again that is known; its manifest is read at once."""
-        source = self._sources.get((app.name, url))
-        if source is None:
-            record = SourceRecord(id=new_id("src"), app=app.name, url=url, created_at=time.time())
-            await self._store.apply(put=[record])
-            source = self._sources.get((app.name, url))  # two may have announced it at once
+        async with self._announcing:  # several workers of an app announce it at once
+            source = self._sources.get((app.name, url))
             if source is None:
-                source = Source(app, record)
-                self._watch(source)
-                log.info("source announced", app=app.name, url=url)
+                source = await self._take(app, url)
         if source.state != "live":
             source.eager = _FIRST_RETRY_SECONDS
         source.asked.set()
+        return source
+
+    async def _take(self, app: App, url: str) -> Source:
+        record = SourceRecord(id=new_id("src"), app=app.name, url=url, created_at=time.time())
+        await self._store.apply(put=[record])
+        source = Source(app, record)
+        self._watch(source)
+        log.info("source announced", app=app.name, url=url)
         return source
 
     async def in_force(self, source: Source) -> None:

@@ -1,0 +1,114 @@
+"""A bridge in the test's own loop, on either backend, and its apps."""
+
+from __future__ import annotations
+
+import base64
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from support.clients import Client
+from support.servers import CallbackServer, callback_server
+from support.waiting import eventually
+from wamp_bridge_server.bridge import Bridge
+from wamp_bridge_server.config import (
+    Address,
+    AppConfig,
+    Config,
+    Permissions,
+    RouterConfig,
+    Secret,
+    StoreConfig,
+    hash_token,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from support.router import CrossbarRouter
+
+SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
+
+
+@pytest.fixture(params=["memory", "wamp"])
+def router_url(request: pytest.FixtureRequest) -> str:
+    """Each test runs on both backends; by WAMP through a real Crossbar."""
+    if request.param == "memory":
+        return "memory:"
+    router: CrossbarRouter = request.getfixturevalue("router")
+    return router.url
+
+
+@pytest.fixture
+def config(router_url: str) -> Config:
+    def app(name: str, allow: Permissions | None = None) -> AppConfig:
+        return AppConfig(
+            name=name,
+            tokens=(hash_token(f"token-of-{name}"),),
+            secrets=(Secret(SECRET),),
+            allow=allow or Permissions(),
+        )
+
+    limited = Permissions(call=("com.ok",), publish=("com.ok",), register=("com.ok",))
+    return Config(
+        listen=Address("127.0.0.1", 0),
+        router=RouterConfig(url=router_url),
+        store=StoreConfig(url="sqlite:///:memory:"),
+        apps={
+            "shop": app("shop"),
+            "bank": app("bank"),
+            "limited": app("limited", limited),
+        },
+    )
+
+
+@pytest.fixture
+async def bridge(config: Config) -> AsyncIterator[Bridge]:
+    made = Bridge(config)
+    await made.start()
+    async with httpx.AsyncClient(base_url=made.url, trust_env=False) as http:
+
+        async def ready() -> bool:
+            return (await http.get("/health/ready")).status_code == HTTPStatus.OK
+
+        await eventually(ready)
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def anonymous(bridge: Bridge) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=bridge.url, trust_env=False) as http:
+        yield http
+
+
+async def client(bridge: Bridge, name: str) -> AsyncIterator[Client]:
+    headers = {"Authorization": f"Bearer token-of-{name}"}
+    async with httpx.AsyncClient(base_url=bridge.url, headers=headers, trust_env=False) as http:
+        yield Client(http)
+
+
+@pytest.fixture
+async def shop(bridge: Bridge) -> AsyncIterator[Client]:
+    async for made in client(bridge, "shop"):
+        yield made
+
+
+@pytest.fixture
+async def bank(bridge: Bridge) -> AsyncIterator[Client]:
+    async for made in client(bridge, "bank"):
+        yield made
+
+
+@pytest.fixture
+async def limited(bridge: Bridge) -> AsyncIterator[Client]:
+    async for made in client(bridge, "limited"):
+        yield made
+
+
+@pytest.fixture
+async def app() -> AsyncIterator[CallbackServer]:
+    async with callback_server() as server:
+        yield server

@@ -1,0 +1,34 @@
+"""How tests ask a bridge as an app."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import httpx
+
+
+@dataclass
+class Client:
+    """An app as it asks the bridge."""
+
+    http: httpx.AsyncClient
+
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, status: int | None = 200
+    ) -> Any:
+        """Ask; the answer's document, whose status must be the one expected."""
+        response = await self.http.request(method, path, json=body)
+        assert status in (None, response.status_code), response.text
+        assert response.headers["wamp-bridge-protocol"] == "1"
+        assert response.headers["request-id"]
+        return response.json() if response.content else None
+
+    async def post(self, path: str, body: Any = None, *, status: int | None = 200) -> Any:
+        """Post; the answer's document."""
+        return await self.ask("POST", path, {} if body is None else body, status=status)
+
+    async def get(self, path: str, *, status: int | None = 200) -> Any:
+        """Get; the answer's document."""
+        return await self.ask("GET", path, status=status)
