@@ -59,7 +59,7 @@ class Bridge:
     ) -> None:
         self.settings = for_requests(settings)
         self._transport = transport
-        self._http: tuple[int, httpx.Client] | None = None
+        self._clients: dict[int, httpx.Client] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -69,9 +69,9 @@ class Bridge:
 
     def close(self) -> None:
         """Give the connections back. The bridge can be used again; it then opens new ones."""
-        kept, self._http = self._http, None
-        if kept is not None and kept[0] == os.getpid():
-            kept[1].close()
+        client = self._clients.pop(os.getpid(), None)
+        if client is not None:
+            client.close()
 
     @overload
     def call(
@@ -281,11 +281,12 @@ class Bridge:
     def _send(self, step: Send) -> Answer | Failure:
         from wamp_bridge.core import _transport  # noqa: PLC0415 - see there
 
-        kept = self._http
-        if kept is None or kept[0] != os.getpid():
-            # A client is of one process, for a connection can't be shared with a parent. No lock,
-            # which a fork might copy while it is held: of two threads that come here first
-            # together, one has a client for its own request alone.
-            client = _transport.open_client(self.settings, self._transport)
-            kept = self._http = (os.getpid(), client)
-        return _transport.send(kept[1], step)
+        # By process, for a connection can't be shared with a parent. No lock, which a fork might
+        # copy while it is held: of threads that come here first together the first one's stays.
+        client = self._clients.get(os.getpid())
+        if client is None:
+            made = _transport.open_client(self.settings, self._transport)
+            client = self._clients.setdefault(os.getpid(), made)
+            if client is not made:
+                made.close()
+        return _transport.send(client, step)

@@ -5,6 +5,7 @@ Both clients drive these, so that neither knows more than the other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -70,7 +71,7 @@ def call(
     full: bool,
 ) -> Exchange[Any]:
     """Call a procedure: its result, or a `PendingCall` where a callback is given."""
-    budget = settings.timeout if timeout is None else timeout
+    budget = _budget(settings, timeout)
     members = payload(args, kwargs)
     members["options"] = dict(options) if options is not None else None
     if callback is None:
@@ -99,7 +100,7 @@ def publish(
     """Publish an event: the publication's id, or None where no acknowledgement was asked for."""
     members = payload(args, kwargs)
     members["options"] = dict(options) if options is not None else None
-    budget = settings.timeout if timeout is None else timeout
+    budget = _budget(settings, timeout)
     uri = settings.resolve(topic)
     path = f"publish/{escape_segment(uri)}/"
     return _ask("POST", path, members, budget, _publication, repeatable=False)
@@ -209,6 +210,14 @@ def own_url(settings: Settings) -> str:
             "dispatcher is mounted"
         )
     return settings.callback_url
+
+
+def _budget(settings: Settings, timeout: float | None) -> float:
+    if timeout is None:
+        return settings.timeout
+    if not (math.isfinite(timeout) and timeout > 0):
+        raise ValueError(f"timeout must be a number of seconds above 0, not {timeout!r}")
+    return timeout
 
 
 def _ask(

@@ -32,6 +32,7 @@ _T = TypeVar("_T")
 GRACE_SECONDS: Final = 2.0
 """How much longer than the bridge we wait, so that its own word about a timeout arrives."""
 
+_LEAST_SECONDS: Final = 0.001
 _FIRST_PAUSE_SECONDS: Final = 0.1
 _PAUSE_GROWTH: Final = 3.0
 _REFUSALS: Final = 3
@@ -103,7 +104,7 @@ def exchange(
     pause = _FIRST_PAUSE_SECONDS
     refusals = 0
     while True:
-        came = yield Send(request, max(deadline - clock(), _FIRST_PAUSE_SECONDS))
+        came = yield Send(request, max(deadline - clock(), _LEAST_SECONDS))
         if isinstance(came, Answer):
             error = _error_in(came)
             if error is None:
