@@ -1,7 +1,8 @@
 """Follows a page of the documentation word for word, as its reader does.
 
 Files are written, commands are typed into terminals, and what appears is compared with what the
-page shows: `...` there stands for anything. Only the ports are changed, so that pages don't meet.
+page shows: `...` there stands for anything. Only the ports of URLs are changed, so that pages
+don't meet.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
     from repository.pages import Block
 
-DEADLINE = 300.0  # seconds; the router's environment may have to be made first
+DEADLINE = 60.0  # seconds
+FIRST_USE = 600.0  # the router's environment may have to be made
 _END = "--- end of a command ---"
 
 
@@ -49,6 +51,7 @@ class Terminal:
         self._lines: list[str] = []
         self._seen = 0
         self._ended = False
+        self._patience = DEADLINE
         self._news = threading.Condition()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -64,18 +67,17 @@ class Terminal:
             self._news.notify_all()
 
     def start(self, command: str) -> None:
-        """Type a command."""
+        """Type a command; a line will tell its end."""
         assert self._shell.stdin is not None
+        self._patience = FIRST_USE if "wamp-bridge dev" in command else DEADLINE
         self._shell.stdin.write(f"{{ {command}\n}} </dev/null\n")
+        self._shell.stdin.write(f"printf '\\n%s %s\\n' '{_END}' $?\n")
         self._shell.stdin.flush()
 
     def run(self, command: str) -> list[str]:
         """Type a command, wait for its end, and get what it wrote. It has to succeed."""
-        assert self._shell.stdin is not None
         self.start(command)
-        self._shell.stdin.write(f"printf '\\n%s %s\\n' '{_END}' $?\n")
-        self._shell.stdin.flush()
-        end = time.monotonic() + DEADLINE
+        end = time.monotonic() + self._patience
         with self._news:
             while not any(line.startswith(_END) for line in self._lines[self._seen :]):
                 self._wait(end, f"the end of: {command}")
@@ -91,12 +93,13 @@ class Terminal:
 
     def wait_for(self, shown: list[str]) -> None:
         """Wait until all these lines have appeared, in this order, others between them."""
-        end = time.monotonic() + DEADLINE
+        end = time.monotonic() + self._patience
         for line in shown:
             pattern = _pattern(line)
             with self._news:
                 while not self._find(pattern):
-                    self._wait(end, line)
+                    gone = any(new.startswith(_END) for new in self._lines[self._seen :])
+                    self._wait(0 if gone else end, line)
 
     def exports(self) -> list[str]:
         """Find the `export` lines that a program printed for the reader to paste."""
@@ -217,7 +220,9 @@ class Player:
 
     def _ported(self, text: str) -> str:
         for number, port in self._ports.items():
-            text = re.sub(rf"(?<=[: ]){number}\b", port, text)
+            text = re.sub(
+                rf"(//127\.0\.0\.1:|--port |-listen 127\.0\.0\.1:){number}\b", rf"\g<1>{port}", text
+            )
         return text
 
 
