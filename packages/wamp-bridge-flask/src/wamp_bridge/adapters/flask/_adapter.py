@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import flask
-from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge
 
 from wamp_bridge.core import ConfigurationError, Mount, Request, Response, WampBridgeBase
 
@@ -97,16 +96,20 @@ def to_core_request(path: str, max_body: int) -> Request:
 
     Args:
         path: Below the place where the dispatcher is mounted.
-        max_body: Octets; more are not read.
+        max_body: Octets; at most one more is read, by which core sees that there are too many.
 
     Raises:
-        RequestEntityTooLarge: There are more.
+        RequestEntityTooLarge: The request says that there are more.
+        LengthRequired: It doesn't say, and this Flask can't limit it.
     """
     request = flask.request
     if (request.content_length or 0) > max_body:
         raise RequestEntityTooLarge
-    with suppress(AttributeError):  # before Flask 3.1 only an app has such a limit, not a request
-        request.max_content_length = max_body
+    try:
+        request.max_content_length = max_body + 1
+    except AttributeError:  # before Flask 3.1 only an app has such a limit, not a request
+        if "Transfer-Encoding" in request.headers:
+            raise LengthRequired from None
     return Request(request.method, path, dict(request.headers), request.get_data())
 
 
