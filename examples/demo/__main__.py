@@ -34,7 +34,9 @@ async def main(*, stay: bool) -> bool:
         with tempfile.TemporaryDirectory(prefix="wamp-bridge-demo-") as folder:
             async with httpx.AsyncClient(trust_env=False, timeout=SCENE_SECONDS) as http:
                 try:
+                    print("starting everybody", flush=True)
                     cast = await raise_curtain(stage, programs, http, Path(folder))
+                    print(who_is_who(cast), flush=True)
                     worked = {name: await play(name, cast) for name in SCENES}
                     show_outcome(worked, stage)
                     if stay:
@@ -47,6 +49,19 @@ async def main(*, stay: bool) -> bool:
     except DemoError as error:
         print(f"\n{error}", file=sys.stderr)
         return False
+
+
+def who_is_who(cast: Cast) -> str:
+    """Who talks with whom by what."""
+    return f"""
+    browser ──HTTP── shop ──HTTP── bridge ──WAMP── router ──WAMP── supplier
+                                                     └─────WAMP── client
+
+        shop   a Flask app under gunicorn at {cast.shop}/
+      bridge   wamp-bridge at {cast.bridge}
+      router   Crossbar at {cast.router}
+    supplier   a program that speaks WAMP and knows nothing of HTTP
+      client   another, which comes and goes"""
 
 
 def show_outcome(worked: Mapping[str, bool], stage: Stage) -> None:

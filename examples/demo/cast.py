@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import shlex
 import sys
@@ -68,9 +69,7 @@ async def raise_curtain(
     programs.append(program)
 
     await supplier.until(joined, _READY_SECONDS)
-    print(f"the supplier is a WAMP program, joined to {router}")
     await announced(cast)
-    print(f"the shop is a Flask app under gunicorn at {shop}/")
     return cast
 
 
@@ -89,17 +88,23 @@ async def start_bridge(programs: list[Program], folder: Path) -> tuple[str, str,
             addresses.extend(words[1:])
             ready.set()
         elif not ready.is_set():
-            print(f"    {line}", flush=True)
+            print(f"  ... {in_words(line)}", flush=True)
 
-    print("starting the router and the bridge ...", flush=True)
     command = [sys.executable, "-m", "wamp_bridge_server", "dev", f"--token={TOKEN}"]
     where = ["--listen=127.0.0.1:0", "--router-listen=127.0.0.1:0", f"--data={folder}"]
     program = await Program.start("the bridge", *command, *where, tell=bridge_says)
     programs.append(program)
     await program.until(ready, _FIRST_USE_SECONDS)
     bridge, router = addresses[:2]
-    print(f"the bridge is at {bridge}, a Crossbar router at {router}")
     return bridge, router, environ
+
+
+def in_words(line: str) -> str:
+    """What a line of the bridge's log says, without what is for machines."""
+    try:
+        return str(json.loads(line)["event"])
+    except (ValueError, KeyError, TypeError):
+        return line
 
 
 async def announced(cast: Cast) -> None:

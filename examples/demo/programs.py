@@ -29,6 +29,7 @@ class Program:
         self.tail: list[str] = []
         self._process = process
         self._reader: asyncio.Task[None] | None = None
+        self._ending = False
 
     @classmethod
     async def start(
@@ -58,7 +59,8 @@ class Program:
         async for line in self._process.stdout:
             text = line.decode(errors="replace").rstrip()
             self.tail = [*self.tail[-19:], text]
-            await tell(text)
+            if not self._ending:  # farewells are of no interest
+                await tell(text)
 
     async def until(self, event: asyncio.Event, seconds: float) -> None:
         """Wait for something that it brings about."""
@@ -72,6 +74,7 @@ class Program:
 
     async def stop(self) -> None:
         """End it by its pid: kindly, then its whole group."""
+        self._ending = True
         if self._process.returncode is None:
             self._process.terminate()
             try:
