@@ -221,13 +221,17 @@ class Player:
     def _ported(self, text: str) -> str:
         for number, port in self._ports.items():
             text = re.sub(
-                rf"(//127\.0\.0\.1:|--port |-listen 127\.0\.0\.1:){number}\b", rf"\g<1>{port}", text
+                rf"(//127\.0\.0\.1:|--port |--bind 127\.0\.0\.1:|-listen 127\.0\.0\.1:){number}\b",
+                rf"\g<1>{port}",
+                text,
             )
         return text
 
 
 def _pattern(line: str) -> re.Pattern[str]:
-    return re.compile(".*".join(re.escape(part) for part in line.split("...")))
+    """What a line may be: `...` is anything, and columns may be of another width."""
+    anything = ".*".join(re.escape(part) for part in line.split("..."))
+    return re.compile(re.sub(r"(\\ )+", " +", anything))
 
 
 def _alike(written: list[str], expected: list[str]) -> bool:
