@@ -117,7 +117,8 @@ def wheels(session: nox.Session) -> None:
         folder = Path(session.virtualenv.location) / environment
         session.run_install("uv", "venv", "-q", "--clear", "--seed", folder)
         files = [next(dist.glob(f"{name}-*.whl")) for name in names]
-        session.run_install(folder / "bin" / "python", "-m", "pip", "install", "-qq", *files)
+        python = folder / "bin" / "python"
+        session.run_install(python, "-m", "pip", "install", "-qq", *files, external=True)
         environments.append(folder)
     session.run("python", "tests/wheels/check.py", *environments, dist)
 
