@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import click
 
 from wamp_bridge_server.cli._failures import Refusal
-from wamp_bridge_server.cli._options import config_option
-from wamp_bridge_server.config import ConfigError, load
+from wamp_bridge_server.cli._options import config_option, read_config
+from wamp_bridge_server.config import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +25,7 @@ def command(context: click.Context, config: Path | None) -> None:
     Prints what the bridge would be, or a line for each thing that is wrong (exit status 2).
     """
     try:
-        found = load(config, os.environ)
+        found = read_config(config)
     except ConfigError as error:
         for problem in error.problems:
             click.echo(f"wamp-bridge: {problem}", err=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from wamp_bridge_server.config import checks
+from wamp_bridge_server.config import PREFIX, Config, checks, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,18 @@ config_option = click.option(
     metavar="FILE",
     help="The configuration, in TOML. Left out: the environment says all.",
 )
+
+
+def read_config(path: Path | None) -> Config:
+    """Read the configuration that the options and the environment give.
+
+    Raises:
+        click.UsageError: They give none.
+        ConfigError: It can't be used.
+    """
+    if path is None and not any(name.startswith(PREFIX) for name in os.environ):
+        raise click.UsageError(f"No --config FILE, and no {PREFIX}... in the environment")
+    return load(path, os.environ)
 
 
 def checked(

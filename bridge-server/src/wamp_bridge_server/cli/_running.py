@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import structlog
 import uvloop
 
-from wamp_bridge_server.bridge import Bridge
 from wamp_bridge_server.cli._failures import Failure
-from wamp_bridge_server.store import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
 
+    from wamp_bridge_server.bridge import Bridge
     from wamp_bridge_server.config import Config
 
 log = structlog.get_logger("wamp_bridge.cli")
@@ -75,6 +74,11 @@ async def running(config: Config, *, taken: type[Failure] = Failure) -> AsyncIte
     Raises:
         Failure: It can't be started.
     """
+    log.debug("starting")
+    # A second of imports, which help and a refused configuration need not wait for.
+    from wamp_bridge_server.bridge import Bridge  # noqa: PLC0415
+    from wamp_bridge_server.store import StoreError  # noqa: PLC0415
+
     bridge = Bridge(config)
     try:
         await bridge.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -11,9 +10,9 @@ import click
 import structlog
 
 from wamp_bridge_server.cli._failures import refuse
-from wamp_bridge_server.cli._options import config_option
+from wamp_bridge_server.cli._options import config_option, read_config
 from wamp_bridge_server.cli._running import run, running
-from wamp_bridge_server.config import ConfigError, load
+from wamp_bridge_server.config import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +30,7 @@ def command(config: Path | None) -> None:
     The router may be away and come later. SIGTERM or Ctrl-C stops in order, a second one at once.
     """
     try:
-        loaded = load(config, os.environ)
+        loaded = read_config(config)
     except ConfigError as error:
         raise refuse(error) from error
     run(_serve(loaded), hangup=_reload)

@@ -1,5 +1,6 @@
 """What a bridge is told: the structs, and where they come from."""
 
+from wamp_bridge_server.config._environment import PREFIX
 from wamp_bridge_server.config._errors import ConfigError, Problem
 from wamp_bridge_server.config._load import load, parse
 from wamp_bridge_server.config._model import (
@@ -19,6 +20,7 @@ from wamp_bridge_server.config._model import (
 
 __all__ = [
     "EVERYTHING",
+    "PREFIX",
     "Action",
     "Address",
     "AppConfig",

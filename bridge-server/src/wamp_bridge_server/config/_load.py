@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import tomllib
@@ -121,10 +122,12 @@ class _Origin:
             return f"{self._name}:{lines[0]}"
         return self._name or "environment"
 
-    def order(self, problem: Problem) -> int:
-        """Where a problem stands among all: the environment's first, then from the top down."""
+    def order(self, problem: Problem) -> float:
+        """Where a problem stands: the environment's first, then from the top down, then others."""
+        if problem.where.startswith("environment variable "):
+            return 0
         line = problem.where.removeprefix(f"{self._name}:")
-        return int(line) if self._name and line.isdecimal() else 0
+        return int(line) if line.isdecimal() else math.inf
 
 
 def _lay_over(values: dict[str, Any], setting: Setting) -> None:
