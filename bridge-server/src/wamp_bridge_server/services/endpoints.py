@@ -86,9 +86,8 @@ class Endpoints:
             new = [record for record in records if not self._knows(record)]
             await self._change(put=records, remove=replaced)
             endpoints = [self._table.endpoints[record.id] for record in records]
-            groups = {endpoint.group: None for endpoint in endpoints}
-            await self._reconciler.settle(groups, SETTLE_SECONDS)
-            taken = [group.uri for group in groups if group.conflict and group.kind == "procedure"]
+            await self.settle(endpoints)
+            taken = [e.record.uri for e in endpoints if e.group.conflict]
             if taken:
                 await self._change(
                     put=[*before, *(endpoint.record for endpoint in replaced)],
@@ -162,6 +161,11 @@ class Endpoints:
         """Make the endpoints of a source be what its manifest says."""
         async with self._locks[app]:
             await self._change(put=put, remove=[e for e in remove if self._knows(e.record)])
+
+    async def settle(self, endpoints: Iterable[Endpoint]) -> None:
+        """Wait until the router has had its word on changed endpoints, while it is there."""
+        groups = {endpoint.group: None for endpoint in endpoints}
+        await self._reconciler.settle(groups, SETTLE_SECONDS)
 
     def changed(self, endpoints: Iterable[Endpoint]) -> None:
         """Say that endpoints went down or came up: the router and their deliveries follow."""
@@ -241,7 +245,7 @@ class Endpoints:
 
     async def _take_back(self, endpoints: Sequence[Endpoint]) -> None:
         await self._change(remove=endpoints)
-        await self._reconciler.settle({e.group: None for e in endpoints}, SETTLE_SECONDS)
+        await self.settle(endpoints)
 
     async def _change(
         self, *, put: Sequence[EndpointRecord] = (), remove: Sequence[Endpoint] = ()

@@ -193,6 +193,7 @@ class Sources:
                 endpoint.barred = reason
                 changed.append(endpoint)
         self._endpoints.changed(changed)
+        await self._endpoints.settle(self._endpoints_of(source))
 
     def _difference(
         self, source: Source, wanted: Sequence[Wanted], *, count_absences: bool
