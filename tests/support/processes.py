@@ -1,0 +1,149 @@
+"""Programs that tests start, talk with and end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from support.waiting import eventually_sync
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
+
+_FAREWELL_SECONDS = 10.0
+
+
+class Child:
+    """A program in a process group of its own; what it writes is read as it comes.
+
+    Args:
+        *command: The program and its arguments.
+        environ: Put over this process's environment; None takes a variable away.
+        folder: Where it runs.
+    """
+
+    def __init__(
+        self, *command: str, environ: Mapping[str, str | None] | None = None, folder: Path
+    ) -> None:
+        merged = {**os.environ, "PYTHONUNBUFFERED": "1", **(environ or {})}
+        self._process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={name: value for name, value in merged.items() if value is not None},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def output(self) -> str:
+        return "\n".join(self.lines)
+
+    def line_with(self, text: str, *, within: float = 20.0) -> str:
+        """Wait for a line that holds a text."""
+
+        def found() -> str | None:
+            if self._process.poll() is not None:
+                self._reader.join(_FAREWELL_SECONDS)
+                assert text in self.output, f"ended without {text!r}:\n{self.output}"
+            return next((line for line in self.lines if text in line), None)
+
+        return eventually_sync(found, within=within) or ""
+
+    def wait(self, *, within: float = 30.0) -> int:
+        """Wait for its end by itself; its exit status."""
+        status = self._process.wait(within)
+        self._close()
+        return status
+
+    def stop(self, signum: int = signal.SIGTERM) -> int:
+        """End it and its children, kindly first; its exit status."""
+        if self._process.poll() is None:
+            self._process.send_signal(signum)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_FAREWELL_SECONDS)
+        self._kill_group()
+        self._close()
+        return self._process.returncode
+
+    def kill(self) -> None:
+        """End it and its children with no chance to say anything."""
+        self._kill_group()
+        self._close()
+
+    def _kill_group(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(_FAREWELL_SECONDS)
+
+    def _close(self) -> None:
+        self._reader.join(_FAREWELL_SECONDS)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+
+def program(name: str) -> str:
+    """A command that was installed beside this Python."""
+    return str(Path(sys.executable).with_name(name))
+
+
+def free_port() -> int:
+    """A port of the loopback interface that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def listening(port: int) -> bool:
+    """Whether somebody takes connections there."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def held_back(pid: int) -> Iterator[None]:
+    """Hold a process still meanwhile."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
