@@ -98,10 +98,11 @@ def _check(value: Any, levels: int) -> None:
 
 
 def _check_number(number: float) -> None:
-    if not isfinite(number):
+    if type(number) is int:
+        if not LEAST_INTEGER <= number <= GREATEST_INTEGER:
+            raise Undeliverable("an integer is beyond 64 bits")
+    elif not isfinite(number):
         raise Undeliverable(f"{number!r} is no number that JSON has")
-    if type(number) is int and not LEAST_INTEGER <= number <= GREATEST_INTEGER:
-        raise Undeliverable("an integer is beyond 64 bits")
 
 
 def _check_mapping(mapping: Mapping[Any, Any], levels: int) -> None:

@@ -84,6 +84,8 @@ class MemoryBackend:
             self._sessions[app] = session
             if self._open:
                 session.open()
+            else:
+                session.shut()
         return session
 
     async def close(self) -> None:

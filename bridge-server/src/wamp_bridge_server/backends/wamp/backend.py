@@ -88,7 +88,9 @@ class WampBackend:
                 self._listener,
             )
             self._members[app] = member
-            if not self._closed:
+            if self._closed:
+                member.shut()
+            else:
                 member.open()
         return member
 

@@ -74,10 +74,14 @@ class Member:
         name = f"router session of {self._app}" if self._app else "router session of the bridge"
         self._task = asyncio.create_task(self._stay(), name=name)
 
-    async def close(self) -> None:
-        """Leave; nothing stays behind."""
+    def shut(self) -> None:
+        """Be of no use: the bridge is going down."""
         self.reason = "the bridge is going down"
         self._tried.set()
+
+    async def close(self) -> None:
+        """Leave; nothing stays behind."""
+        self.shut()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
