@@ -40,6 +40,7 @@ TYPED = (
     ("packages/wamp-bridge-core/src", "packages/wamp-bridge-flask/src", "bridge-server/src"),
     ("noxfile.py", "conftest.py", "tests"),
     ("packages/wamp-bridge-core/tests",),
+    ("packages/wamp-bridge-core/typing_tests",),
     ("packages/wamp-bridge-flask/tests",),
     ("bridge-server/tests",),
     ("examples",),

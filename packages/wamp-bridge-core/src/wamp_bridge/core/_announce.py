@@ -97,13 +97,13 @@ class Announcer:
     def _announce(self) -> None:
         try:
             settings = self._settings()
+            if settings is not None:
+                with Bridge(settings) as bridge:
+                    self._ask_until_answered(bridge, settings)
         except ConfigurationError as error:
             _logger.error("not announced: %s", error)  # noqa: TRY400 - where is no matter
-        except ReferenceError:  # the app is gone
-            return
-        else:
-            if settings is not None:
-                self._ask_until_answered(settings)
+        except ReferenceError:
+            return  # the app is gone
 
     def _settings(self) -> Settings | None:
         """The settings to announce with; None where there is nothing to announce, or nobody to."""
@@ -119,26 +119,25 @@ class Announcer:
             return None
         return settings
 
-    def _ask_until_answered(self, settings: Settings) -> None:
+    def _ask_until_answered(self, bridge: Bridge, settings: Settings) -> None:
         pause = _FIRST_PAUSE_SECONDS
         told = False
-        with Bridge(settings) as bridge:
-            while not self._ends.is_set():
-                error = _announced(bridge)
-                if error is None:
-                    self.answered = True
-                    _logger.info("announced %s to the bridge", settings.callback_url)
-                    return
-                if error.status < BridgeError.status and error.status not in _AGAIN:
-                    _logger.error("not announced: %s", _advice(error, settings))
-                    return
-                if not told:
-                    _logger.warning("not announced yet, asking again until it is: %s", error)
-                    told = True
-                wait = max(pause, error.retry_after or 0.0)
-                # workers that start together should not ask together
-                self._ends.wait(wait * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
-                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        while not self._ends.is_set():
+            error = _announced(bridge)
+            if error is None:
+                self.answered = True
+                _logger.info("announced %s to the bridge", settings.callback_url)
+                return
+            if error.status < BridgeError.status and error.status not in _AGAIN:
+                _logger.error("not announced: %s", _advice(error, settings))
+                return
+            if not told:
+                _logger.warning("not announced yet, asking again until it is: %s", error)
+                told = True
+            wait = max(pause, error.retry_after or 0.0)
+            # workers that start together should not ask together
+            self._ends.wait(wait * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
 
 class _Watch:

@@ -109,7 +109,7 @@ def read_answer(response: Response) -> CallResult:
         raise error_of(status_of(uri), uri, args, kwargs)
     if response.headers.get("content-type", "").partition(";")[0] == RESULT_TYPE:
         return CallResult(value["args"], value["kwargs"])
-    return CallResult([value] if response.body.strip() else [])
+    return CallResult([value]) if response.body.strip() else CallResult()
 
 
 class SignedBridge:
