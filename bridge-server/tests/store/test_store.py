@@ -185,6 +185,13 @@ async def test_sqlite_keeps_what_it_says_that_it_keeps(store: Store) -> None:
             assert found.scalar() == value
 
 
+async def test_the_files_are_their_owners_alone(store: Store, path: Path) -> None:
+    await store.apply(put=[ENDPOINT])
+    modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+    assert set(modes.values()) == {0o600}
+    assert f"{path.name}-wal" in modes
+
+
 async def test_what_waits_is_written_before_the_store_is_closed(url: str, path: Path) -> None:
     store = await Store.open(url)
     writes = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
+import sys
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -188,6 +189,8 @@ async def _dev(options: _Options, crossbar: Path | None) -> None:
             },
         )
         bridge = await stack.enter_async_context(running(config, taken=Refusal))
+        if sys.stdout.isatty():
+            click.echo("# paste this into the shell where your app runs")
         for name, value in (
             ("URL", bridge.url),
             ("APP", options.app),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, event
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from wamp_bridge_server.store.errors import StoreError, explain
@@ -66,6 +68,8 @@ class Database:
             if self._lock:
                 with self._named():
                     self._lock.acquire()
+            if self._path:
+                _make_private(self._path)
             async with self.transaction() as connection:
                 with self._named():
                     await connection.run_sync(upgrade)
@@ -115,6 +119,8 @@ class Database:
                     yield connection
             except DBAPIError as error:
                 raise StoreError(f"{self.name}: {explain(error)}") from error
+            except NoConnection as error:
+                raise StoreError(f"{self.name}: too many read it at once") from error
 
     @contextlib.contextmanager
     def _named(self) -> Any:
@@ -137,6 +143,13 @@ class Database:
                 f"{self.name}: its file was deleted or replaced under the running bridge; put it "
                 "back, or start the bridge again"
             )
+
+
+def _make_private(path: Path) -> None:
+    """Make the file, for its owner alone; SQLite gives the files beside it the same mode."""
+    # It is there, or can't be made, of which SQLite will say why.
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _inode(path: Path) -> tuple[int, int]:
