@@ -6,11 +6,16 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support.router import CrossbarRouter, running_router
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# No test depends on how fast the machine is.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

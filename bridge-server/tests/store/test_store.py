@@ -242,7 +242,7 @@ records: st.SearchStrategy[Record] = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.lists(records, max_size=3), st.lists(ids, max_size=3)), max_size=8))
 def test_changes_asked_for_in_a_row_are_done_in_that_order(
     changes: list[tuple[list[Record], list[str]]],
