@@ -13,14 +13,14 @@ from typing import Any, Final
 
 import cbor2
 from autobahn.wamp import message
-from autobahn.wamp.exception import ProtocolError
+from autobahn.wamp.exception import Error
 from autobahn.wamp.serializer import SERID_TO_OBJSER, Serializer
 
 from wamp_bridge_server.backends.base import Undeliverable
 
 _UNWRITABLE: Final = (TypeError, ValueError, OverflowError, RecursionError, cbor2.CBORError)
 _UNREADABLE: Final = (*_UNWRITABLE, LookupError)
-_UNPARSABLE: Final = (ProtocolError, AssertionError, TypeError, ValueError, LookupError)
+_UNPARSABLE: Final = (Error, AssertionError, TypeError, ValueError, LookupError)
 
 _CBOR_ARRAYS: Final = range(0x80, 0x98)
 _HEAD: Final = 3

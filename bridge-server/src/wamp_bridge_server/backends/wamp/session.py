@@ -76,6 +76,7 @@ class WampSession:
         self._app_of = app_of
         self._patience = patience
         self._in_seconds = False
+        self._leaving = False
         self._channel: Channel
         self._codec: Codec
         self._identity: Identity
@@ -123,6 +124,7 @@ class WampSession:
     async def leave(self) -> None:
         """Say goodbye and close the connection; nothing of the session is left after that."""
         if not self.ended.done():
+            self._leaving = True
             self.send(message.Goodbye("wamp.close.close_realm"))
             await asyncio.wait([self._goodbye, self._gone], **self._briefly)
         self._end("the session was closed")
@@ -321,7 +323,7 @@ class WampSession:
     def _dismissed(self, msg: message.Goodbye | message.Abort) -> None:
         if not self._goodbye.done():
             self._goodbye.set_result(None)
-        if isinstance(msg, message.Goodbye):
+        if isinstance(msg, message.Goodbye) and not self._leaving:
             self.send(message.Goodbye("wamp.close.goodbye_and_out"))
         self._end(f"the router closed the session ({msg.reason})")
         self._channel.close()
