@@ -128,7 +128,11 @@ def wheels(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """A router, the bridge, a Flask app and a WAMP peer talk; `-- --stay` leaves them running."""
     sync(session, "tests")
-    session.run("python", "-m", "examples.demo", *session.posargs)
+    session.run(
+        *("python", "-m", "examples.demo", *session.posargs),
+        interrupt_timeout=30,  # it has much to end
+        terminate_timeout=30,
+    )
 
 
 def sync(session: nox.Session, group: str, *options: str, only: bool = False) -> None:
