@@ -44,7 +44,7 @@ def ordered(product: str, quantity: int) -> None:
 
 
 @supplier.on_ready
-def ready(_session: object, _details: object) -> None:
+def ready(_session: object) -> None:
     say("joined the router")
 
 
