@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import uvloop
 from autobahn.wamp.message import Call, Invocation
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.listening import Listening
@@ -42,6 +42,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(args=st.lists(VALUES), kwargs=st.dictionaries(st.text(), VALUES))
 @pytest.mark.parametrize("serializer", ["cbor", "msgpack"])
 def test_what_passes_the_check_arrives_exactly(
@@ -55,6 +56,7 @@ def test_what_passes_the_check_arrives_exactly(
     assert (read.args or [], read.kwargs or {}) == (args, kwargs)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=64))
 @pytest.mark.parametrize("serializer", ["cbor", "msgpack", "json"])
 def test_no_bytes_at_all_disturb_the_codec(serializer: str, payload: bytes) -> None:
