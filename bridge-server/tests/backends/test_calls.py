@@ -174,7 +174,7 @@ async def test_values_are_copies_and_tuples_lists(
         {1: 2},
         {None: 2},
         {1, 2},
-        object(),
+        object,
         1j,
         nested(65),
         [nested(400)],
