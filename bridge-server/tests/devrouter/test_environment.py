@@ -128,15 +128,17 @@ def test_the_end_of_a_failing_programs_output_is_told() -> None:
     assert "first" not in caught.value.log
 
 
-def test_the_cache_is_where_the_system_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert cache_directory() == Path("/somewhere/wamp-bridge")
+def test_the_cache_is_where_the_system_has_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert cache_directory() == tmp_path / "cache" / "wamp-bridge"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", "/home/someone")
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(sys, "platform", "linux")
-    assert cache_directory() == Path("/home/someone/.cache/wamp-bridge")
+    assert cache_directory() == tmp_path / ".cache" / "wamp-bridge"
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert cache_directory() == Path("/home/someone/Library/Caches/wamp-bridge")
+    assert cache_directory() == tmp_path / "Library" / "Caches" / "wamp-bridge"
 
 
 def test_every_requirement_is_pinned_and_hashed_and_no_host_is_named() -> None:
