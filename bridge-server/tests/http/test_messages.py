@@ -193,6 +193,7 @@ async def test_an_asynchronous_calls_outcome_is_posted_and_kept(
         "type": "result",
         "call": pending["id"],
         "procedure": "com.slow",
+        "callback": f"{app.url}outcome/",
         "args": [{"done": True}],
         "kwargs": {},
         "result": {"done": True},

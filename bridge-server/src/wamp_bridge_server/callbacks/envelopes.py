@@ -55,8 +55,8 @@ def event(event: Event) -> bytes:
     )
 
 
-def result(call: str, procedure: str, outcome: Result) -> bytes:
-    """The body for the result of an asynchronous call.
+def result(call: str, procedure: str, callback: str | None, outcome: Result) -> bytes:
+    """The body for the result of an asynchronous call; `callback` is the URL that it is for.
 
     Raises:
         NotJson: The callee returned what JSON lacks.
@@ -67,6 +67,7 @@ def result(call: str, procedure: str, outcome: Result) -> bytes:
             "type": "result",
             "call": call,
             "procedure": procedure,
+            "callback": callback,
             "args": args,
             "kwargs": to_json(outcome.kwargs),
             "result": single_result(args),
@@ -74,8 +75,10 @@ def result(call: str, procedure: str, outcome: Result) -> bytes:
     )
 
 
-def error(call: str, procedure: str, status: int, outcome: WampError) -> bytes:
-    """The body for the error of an asynchronous call.
+def error(
+    call: str, procedure: str, callback: str | None, status: int, outcome: WampError
+) -> bytes:
+    """The body for the error of an asynchronous call; `callback` is the URL that it is for.
 
     Raises:
         NotJson: The callee raised what JSON lacks.
@@ -85,6 +88,7 @@ def error(call: str, procedure: str, status: int, outcome: WampError) -> bytes:
             "type": "error",
             "call": call,
             "procedure": procedure,
+            "callback": callback,
             "status": status,
             "error": outcome.uri,
             "args": to_json(outcome.wamp_args),

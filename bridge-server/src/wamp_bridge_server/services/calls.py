@@ -230,6 +230,6 @@ def status_of_outcome(call: PendingCall, outcome: WampError) -> int:
 
 def _envelope(call: PendingCall, outcome: Result | WampError) -> bytes:
     if isinstance(outcome, Result):
-        return envelopes.result(call.id, call.procedure, outcome)
+        return envelopes.result(call.id, call.procedure, call.callback, outcome)
     status = status_of_outcome(call, outcome)
-    return envelopes.error(call.id, call.procedure, status, outcome)
+    return envelopes.error(call.id, call.procedure, call.callback, status, outcome)
