@@ -66,7 +66,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class PublishOptions:
-    """WAMP's PUBLISH.Options; the names are the standard's (advanced profile, section 14.4)."""
+    """WAMP's PUBLISH.Options; the names are the standard's.
+
+    An empty list of those eligible is nobody, also with routers that take it for everybody.
+    """
 
     acknowledge: bool = True
     exclude_me: bool = False
@@ -168,6 +171,10 @@ class Backend(Protocol):
     @property
     def joined(self) -> bool:
         """Whether the network is there: the bridge's own session is joined."""
+
+    @property
+    def reason(self) -> str | None:
+        """Why the network isn't there, for a person; None where it is. Holds no secret."""
 
     async def start(self, listener: Listener) -> None:
         """Begin joining; returns at once, also while the router is away."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -233,4 +234,5 @@ class Member:
 def _why(error: OSError, patience: Patience) -> str:
     if isinstance(error, TimeoutError) and not str(error):
         return f"the router did not answer within {patience.connect:g} s"
-    return f"the router can't be reached ({error})"
+    known = isinstance(error, ConnectionError) and error.errno
+    return f"the router can't be reached ({os.strerror(known) if known else error})"
