@@ -19,7 +19,7 @@ INTERNAL_ERROR = "The bridge failed to do this; its log says why, under this req
 
 def answer(value: Any, status: int = HTTPStatus.OK) -> web.Response:
     """A JSON answer of a value that has been through `to_json`, or needs not."""
-    return web.Response(body=encode_json(value), status=status, content_type="application/json")
+    return web.Response(body=_text(value), status=status, content_type="application/json")
 
 
 def empty(status: int) -> web.Response:
@@ -59,5 +59,9 @@ def problem_document(
         **(members or {}),
     }
     return web.Response(
-        body=encode_json(document), status=status, content_type=PROBLEM_TYPE, headers=headers
+        body=_text(document), status=status, content_type=PROBLEM_TYPE, headers=headers
     )
+
+
+def _text(document: Any) -> bytes:
+    return encode_json(document) + b"\n"  # so that a terminal's prompt begins a line of its own
