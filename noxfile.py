@@ -35,6 +35,9 @@ FRAMEWORKS = {
     "flask-3.1": ("wamp-bridge-flask", ["flask==3.1.*"]),
 }
 
+# Tests mostly wait for routers and servers to start, so three at once keep two cores busy.
+AT_ONCE = "--numprocesses=3"
+
 # What mypy is run over, one run each: files of one name may stand in two test folders.
 TYPED = (
     ("packages/wamp-bridge-core/src", "packages/wamp-bridge-flask/src", "bridge-server/src"),
@@ -51,7 +54,7 @@ TYPED = (
 def tests(session: nox.Session) -> None:
     """All tests, on the Python at hand; arguments go to pytest."""
     sync(session, "tests")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", AT_ONCE, *session.posargs)
 
 
 @nox.session
@@ -62,7 +65,7 @@ def matrix(session: nox.Session, version: str) -> None:
     if python is None:
         session.skip(f"no Python {version} here")
     sync(session, "tests", "--python", python)
-    session.run("pytest", *session.posargs)
+    session.run("pytest", AT_ONCE, *session.posargs)
 
 
 @nox.session

@@ -20,7 +20,7 @@ CORE = ROOT / "packages/wamp-bridge-core/src/wamp_bridge/core"
 
 # A path of somebody's machine, or the host of a package registry, helps nobody else.
 PRIVATE = re.compile(
-    r"/(?:root|home|Users|work)/[\w.]"  # where somebody keeps a checkout
+    r"(?<!\w)/(?:root|work)/\w"  # where somebody keeps a checkout
     r"|(?:pypi|pythonhosted|npmjs|crates)\.(?:org|io)"
     r"|(?:index|extra-index|find-links)[-_]?url",
     re.IGNORECASE,
