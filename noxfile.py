@@ -41,8 +41,8 @@ AT_ONCE = "--numprocesses=3"
 # What mypy is run over, one run each: files of one name may stand in two test folders.
 TYPED = (
     ("packages/wamp-bridge-core/src", "packages/wamp-bridge-flask/src", "bridge-server/src"),
-    ("noxfile.py", "conftest.py", "tests"),
-    ("packages/wamp-bridge-core/tests",),
+    ("noxfile.py", "conftest.py", "docs/conf.py", "tests"),
+    ("packages/wamp-bridge-core/tests", "packages/wamp-bridge-core/typing_tests"),
     ("packages/wamp-bridge-core/typing_tests",),
     ("packages/wamp-bridge-flask/tests",),
     ("bridge-server/tests",),
