@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from support.peers import joined
 from support.router import CrossbarRouter
@@ -22,7 +16,6 @@ from wamp_bridge_server.devrouter.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from support.listening import Listening
     from wamp_bridge_server.backends.base import Session
@@ -144,92 +137,55 @@ async def test_a_router_that_stands_still_is_noticed(
         assert (await shop.call("com.f", [], {}, timeout=10)).args == ["well again"]
 
 
-class Authority:
-    """A certificate authority of one's own, with one certificate for 127.0.0.1."""
+class BrokenLine:
+    """A TCP proxy whose line can break, so that neither side hears of the other's end."""
 
-    def __init__(self, folder: Path) -> None:
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a test")])
-        now = datetime.now(UTC)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(1)
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .add_extension(
-                x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]),
-                critical=False,
-            )
-            .sign(key, hashes.SHA256())
-        )
-        pem = serialization.Encoding.PEM
-        self.certificate = folder / "certificate.pem"
-        self.certificate.write_bytes(certificate.public_bytes(pem))
-        self.key = folder / "key.pem"
-        self.key.write_bytes(
-            key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        )
+    def __init__(self, router: CrossbarRouter) -> None:
+        self._router = router
+        self._broken: set[asyncio.StreamWriter] = set()
+        self._open: set[asyncio.StreamWriter] = set()
 
-    def server(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.certificate, self.key)
-        return context
+    def break_off(self) -> None:
+        """Break all connections of now; later ones are whole."""
+        self._broken |= self._open
 
-    def client(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self.certificate)
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_router, to_router = await asyncio.open_connection(self._router.host, self._router.port)
+        self._open.add(to_router)
+        there = asyncio.create_task(self._there(reader, to_router))
+        while data := await from_router.read(65536):
+            if to_router in self._broken:
+                break  # what is sent to a client that is gone tells the router so
+            writer.write(data)
+        there.cancel()
+        to_router.close()
+        writer.close()
+
+    async def _there(self, reader: asyncio.StreamReader, to_router: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            if to_router not in self._broken:
+                to_router.write(data)
+        if to_router not in self._broken:
+            to_router.close()
 
 
-@pytest.fixture
-async def tls_port(router: CrossbarRouter, authority: Authority) -> AsyncIterator[int]:
-    """Yield a port that speaks TLS and passes everything on to the router."""
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-        except (ConnectionError, ssl.SSLError):
-            pass
-        finally:
-            writer.close()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(router.host, router.port)
-        await asyncio.gather(pump(reader, back), pump(there, writer))
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=authority.server())
-    before = asyncio.all_tasks()
-    yield server.sockets[0].getsockname()[1]
-    server.close()
-    await eventually(lambda: asyncio.all_tasks() <= before | {asyncio.current_task()})
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Authority:
-    return Authority(tmp_path)
-
-
-@pytest.mark.parametrize("url", ["rss://127.0.0.1:{}", "wss://127.0.0.1:{}/ws"])
-async def test_a_router_behind_tls(
-    tls_port: int, authority: Authority, listening: Listening, namespace: str, url: str
+async def test_after_a_broken_line_the_session_is_not_kept_out_by_its_own_ghost(
+    router: CrossbarRouter, listening: Listening, namespace: str, no_task_left: None
 ) -> None:
-    backend = WampBackend(url.format(tls_port), tls=authority.client())
+    assert no_task_left is None
+    line = BrokenLine(router)
+    server = await asyncio.start_server(line.serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    patience = Patience(probe=0.2, silence=0.6)
+    backend = WampBackend(f"rs://127.0.0.1:{port}", patience=patience)
     await backend.start(listening)
     shop = backend.session("shop")
     await shop.register(namespace, "exact", "single")
-    assert (await shop.call(namespace, ["x" * 200_000], {}, timeout=10)).args == [["x" * 200_000]]
+    line.break_off()
+    await eventually(lambda: listening.leaves)
+    assert "silent" in listening.leaves[0][1]
+    await eventually(lambda: len(listening.joins) == 2)
+    await shop.register(namespace, "exact", "single")
+    assert (await shop.call(namespace, [1], {}, timeout=10)).args == [[1]]
     await backend.close()
-
-
-@pytest.mark.parametrize("url", ["rss://127.0.0.1:{}", "wss://127.0.0.1:{}/ws"])
-async def test_a_certificate_of_nobody_known_is_not_trusted(
-    tls_port: int, listening: Listening, url: str
-) -> None:
-    backend = WampBackend(url.format(tls_port), patience=Patience(retry=0.5))
-    await backend.start(listening)
-    await eventually(lambda: "certificate" in (backend.reason or "").lower())
-    await backend.close()
+    server.close()

@@ -72,9 +72,7 @@ def test_what_is_known_of_a_message_that_cannot_be_read() -> None:
     assert read.head[:3] == (68, 5, 2**40)
 
 
-@pytest.mark.parametrize(
-    "value", [float("nan"), 2**64, {1, 2}, {1: 2}, "\ud800", object], ids=repr
-)
+@pytest.mark.parametrize("value", [float("nan"), 2**64, {1, 2}, {1: 2}, "\ud800", object], ids=repr)
 def test_the_codec_writes_nothing_that_it_cannot(value: Any) -> None:
     for serializer in ("cbor", "msgpack", "json"):
         codec = Codec(serializer)

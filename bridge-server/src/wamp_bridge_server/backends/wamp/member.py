@@ -65,6 +65,7 @@ class Member:
         self._identity = identity
         self._listener = listener
         self._current: Operations | None = None
+        self._ghost: int | None = None
         self._tried = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.reason: str | None = "it has not joined the router yet"
@@ -185,7 +186,20 @@ class Member:
         async with asyncio.timeout(realm.patience.connect):
             channel = await open_channel(realm.address, session, realm.tls)
             await session.join(channel, realm.name, self._identity())
-        return Operations(session, realm.buffer_limit)
+            operations = Operations(session, realm.buffer_limit)
+            if self._ghost is not None:
+                await self._bury(operations, self._ghost)
+        self._ghost = None
+        return operations
+
+    async def _bury(self, operations: Operations, ghost: int) -> None:
+        try:
+            await operations.bury(ghost)
+        except BaseException as error:
+            operations.session.give_up("it could not join")
+            if isinstance(error, Unavailable):
+                raise ConnectionError(str(error)) from error
+            raise
 
     def _has_joined(self, operations: Operations) -> None:
         self._current = operations
@@ -199,6 +213,8 @@ class Member:
 
     def _has_left(self, operations: Operations, reason: str) -> None:
         self._current = None
+        if operations.session.given_up:
+            self._ghost = operations.session.id
         self._realm.apps.pop(operations.session.id, None)
         self.reason = reason
         if self._app is not None:

@@ -72,6 +72,8 @@ class WampSession:
         self.registrations = Holdings(PROCEDURE_EXISTS, NO_SUCH_REGISTRATION)
         self.subscriptions = Holdings(ALREADY_SUBSCRIBED, NO_SUCH_SUBSCRIPTION)
         self.invocations = Invocations(serve, self.send)
+        self.given_up = False
+        """Whether it ended on our side alone, so that the router may not know of it."""
         self._receive = receive
         self._app_of = app_of
         self._patience = patience
@@ -119,7 +121,7 @@ class WampSession:
             self._end("it could not join")
             channel.abort()
             raise
-        self._watch = Watch(channel, self._patience, self._probe, self._give_up)
+        self._watch = Watch(channel, self._patience, self._probe, self.give_up)
 
     async def leave(self) -> None:
         """Say goodbye and close the connection; nothing of the session is left after that."""
@@ -156,7 +158,9 @@ class WampSession:
         self.requests.fail_all(lambda: Unavailable(reason))
         self.invocations.cancel_all()
 
-    def _give_up(self, reason: str) -> None:
+    def give_up(self, reason: str) -> None:
+        """End the session at once, without a word to the router."""
+        self.given_up = True
         self._end(reason)
         self._channel.abort()
 
@@ -247,7 +251,7 @@ class WampSession:
     def _answered(self, msg: Any) -> None:
         if not msg.request:
             # Taken back by the router: what the listener thinks is held is so no more.
-            self._give_up("the router took back something that the session held")
+            self.give_up("the router took back something that the session held")
         else:
             self.requests.answered(msg.request, msg)
 
