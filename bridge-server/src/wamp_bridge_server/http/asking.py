@@ -154,7 +154,10 @@ async def _read(request: web.Request) -> bytes:
 
 def _check_media_type(request: web.Request) -> None:
     if not _is_json(request):
-        raise UnsupportedMediaType("A body must be application/json, in UTF-8, not compressed.")
+        raise UnsupportedMediaType(
+            "A body must be JSON in UTF-8, not compressed, and be declared so: "
+            "Content-Type: application/json."
+        )
 
 
 def _is_json(request: web.Request) -> bool:
