@@ -126,9 +126,13 @@ class WampSession:
     async def leave(self) -> None:
         """Say goodbye and close the connection; nothing of the session is left after that."""
         if not self.ended.done():
-            self._leaving = True
             self.send(message.Goodbye("wamp.close.close_realm"))
-            await asyncio.wait([self._goodbye, self._gone], **self._briefly)
+            self._leaving = True  # and no other message may follow
+            await asyncio.wait(
+                [self._goodbye, self._gone],
+                timeout=self._patience.goodbye,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
         self._end("the session was closed")
         if serving := self.invocations.cancel_all():
             await asyncio.wait(serving)
@@ -138,13 +142,6 @@ class WampSession:
         if not self._gone.done():
             self._channel.abort()
             await asyncio.wait([self._gone], timeout=self._patience.goodbye)
-
-    @property
-    def _briefly(self) -> dict[str, Any]:
-        return {
-            "timeout": self._patience.goodbye,
-            "return_when": asyncio.FIRST_COMPLETED,
-        }
 
     def _end(self, reason: str) -> None:
         if self.ended.done():
@@ -165,8 +162,9 @@ class WampSession:
         self._channel.abort()
 
     def _probe(self) -> None:
-        build = lambda number: message.Call(number, _PROBE)  # noqa: E731
-        _, future = self.requests.ask(build, message.Result, lambda _: None)
+        _, future = self.requests.ask(
+            lambda number: message.Call(number, _PROBE), message.Result, lambda _: None
+        )
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     # Sending.
@@ -183,12 +181,12 @@ class WampSession:
         return seconds * 1000 if "dealer.call_timeout" in self.features else None
 
     def send(self, msg: message.Message) -> None:
-        """Send a message; nothing where the session is over.
+        """Send a message; nothing where the session is over, or is just ending.
 
         Raises:
             Undeliverable: It has a value that can't be written, or is too long for the router.
         """
-        if self.ended.done():
+        if self.ended.done() or self._leaving:
             return
         payload = self._codec.encode(msg)
         if len(payload) > self._channel.max_payload - _ENVELOPE:
@@ -327,7 +325,7 @@ class WampSession:
     def _dismissed(self, msg: message.Goodbye | message.Abort) -> None:
         if not self._goodbye.done():
             self._goodbye.set_result(None)
-        if isinstance(msg, message.Goodbye) and not self._leaving:
+        if isinstance(msg, message.Goodbye):
             self.send(message.Goodbye("wamp.close.goodbye_and_out"))
         self._end(f"the router closed the session ({msg.reason})")
         self._channel.close()
