@@ -230,14 +230,14 @@ async def test_a_server_that_says_nothing_is_given_up(
 async def test_a_silent_router_is_asked_and_one_that_stays_silent_given_up(
     scripted: ScriptedRouter, listening: Listening
 ) -> None:
-    patience = Patience(probe=0.2, silence=0.6, retry=0.02, goodbye=0.2)
+    patience = Patience(probe=0.5, silence=2.5, retry=0.02, goodbye=0.2)
     backend = WampBackend(scripted.url, patience=patience)
     backend._listener = listening
     session = backend.session("shop")
     scripted.answer = lambda message: (
         [ERROR, CALL, message[1], {}, "wamp.error.not_authorized"] if message[0] == CALL else None
     )
-    await eventually(lambda: len(scripted.of_kind(CALL)) >= 5)
+    await eventually(lambda: len(scripted.of_kind(CALL)) >= 3)
     assert {message[3] for message in scripted.of_kind(CALL)} == {"wamp.session.count"}
     assert listening.joins == ["shop"]
     scripted.answer = lambda _: None

@@ -176,7 +176,7 @@ async def test_after_a_broken_line_the_session_is_not_kept_out_by_its_own_ghost(
     line = BrokenLine(router)
     server = await asyncio.start_server(line.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    patience = Patience(probe=0.2, silence=0.6)
+    patience = Patience(probe=0.5, silence=3)
     backend = WampBackend(f"rs://127.0.0.1:{port}", patience=patience)
     await backend.start(listening)
     shop = backend.session("shop")

@@ -116,7 +116,7 @@ class Line:
 async def test_a_watch_asks_once_and_then_gives_up() -> None:
     said: list[str] = []
     watch = Watch(
-        Line(), Patience(probe=0.1, silence=0.3), lambda: said.append("probe"), said.append
+        Line(), Patience(probe=0.1, silence=0.9), lambda: said.append("probe"), said.append
     )
     await eventually(lambda: len(said) == 2)
     assert said[0] == "probe"
@@ -127,7 +127,7 @@ async def test_a_watch_asks_once_and_then_gives_up() -> None:
 async def test_a_watch_that_overslept_first_lets_the_loop_read() -> None:
     line = Line()
     said: list[str] = []
-    watch = Watch(line, Patience(probe=0.1, silence=1), lambda: said.append("probe"), said.append)
+    watch = Watch(line, Patience(probe=0.1, silence=1.4), lambda: said.append("probe"), said.append)
     time.sleep(1.5)  # noqa: ASYNC251 - the whole process stands still, as under SIGSTOP
     loop = asyncio.get_running_loop()
     loop.call_later(0.05, lambda: setattr(line, "last_received", loop.time()))
