@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,7 @@ class Database:
                     self._lock.acquire()
             if self._path:
                 _make_private(self._path)
+                self._try(self._path)
             async with self.transaction() as connection:
                 with self._named():
                     await connection.run_sync(upgrade)
@@ -118,7 +120,7 @@ class Database:
                     await connection.execution_options(wamp_bridge_begin=begin)
                     yield connection
             except DBAPIError as error:
-                raise StoreError(f"{self.name}: {explain(error)}") from error
+                raise StoreError(f"{self.name}: {explain(error.orig)}") from error
             except NoConnection as error:
                 raise StoreError(f"{self.name}: too many read it at once") from error
 
@@ -128,6 +130,14 @@ class Database:
             yield
         except StoreError as error:
             raise StoreError(f"{self.name}: {error}") from error
+
+    def _try(self, path: Path) -> None:
+        # aiosqlite leaves the thread of a connection that can't be made to end by itself, maybe
+        # after the loop: so see here whether one can be.
+        try:
+            sqlite3.connect(path).close()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.name}: {explain(error)}") from error
 
     def _check_file(self) -> None:
         # SQLite goes on writing into a file that has lost its name, and all of it would be gone

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from sqlalchemy.exc import DBAPIError
-
 # https://www.sqlite.org/rescode.html; the extended codes begin with the primary one's name.
 _REASONS = (
     ("SQLITE_BUSY", "another process keeps it locked"),
@@ -24,10 +19,14 @@ class StoreError(Exception):
     """The store can't do what it was asked. Says why, for a person; nothing of it was done."""
 
 
-def explain(error: DBAPIError) -> str:
-    """Why the database refused: in words where the reason is known, else in its own."""
-    name = getattr(error.orig, "sqlite_errorname", None) or ""
+def explain(error: BaseException | None) -> str:
+    """Why the database refused: in words where the reason is known, else in its own.
+
+    Args:
+        error: SQLite's own, as SQLAlchemy's `DBAPIError.orig`.
+    """
+    name = getattr(error, "sqlite_errorname", None) or ""
     for prefix, reason in _REASONS:
         if name.startswith(prefix):
             return reason
-    return str(error.orig)
+    return str(error)
