@@ -49,13 +49,17 @@ class WampBridgeBase:
         self._mount = Mount(self.registry, *(sources or (os.environ,)))
         self._mounted = 0
 
-    def add_mount(self, *sources: Mapping[str, Any]) -> Mount:
+    def add_mount(self, *sources: Mapping[str, Any], registry: Registry | None = None) -> Mount:
         """Let one more app serve the handlers, with settings and connections of its own.
 
         For a framework that can run several apps in a process; its adapter keeps the mount with
         the app, and finds it again in `current_mount`.
+
+        Args:
+            *sources: Mappings with settings, as for `configure`.
+            registry: The handlers, where that app has its own.
         """
-        self._mount = Mount(self.registry, *sources)
+        self._mount = Mount(self.registry if registry is None else registry, *sources)
         self._mounted += 1
         return self._mount
 
@@ -258,7 +262,7 @@ class WampBridgeBase:
         """
         if "://" in callback:
             return
-        if callback not in self.registry.table(self.settings.prefix).callbacks:
+        if callback not in self.mount.registry.table(self.settings.prefix).callbacks:
             raise ConfigurationError(f"no @callback() of this app is named {callback!r}")
 
     def handle(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import dataclasses
 import inspect
 import logging
 import time
@@ -245,7 +246,7 @@ class Dispatcher:
             outcome: Any = progress_of(envelope, delivery_id)
         else:
             outcome = outcome_of(envelope, delivery_id, request.headers)
-        return HandlerCall(handler, [outcome], {}, delivery_id)
+        return _bound(handler, [outcome], {}, outcome)
 
 
 def _matching(handlers: Mapping[str, Handler], endpoint: Endpoint) -> Handler | None:
@@ -288,7 +289,7 @@ def _answer(call: HandlerCall, request: Request) -> Response:
         if error is None:
             return result_answer(call.value) if call.handler.kind == "procedure" else NO_CONTENT
         if isinstance(error, BridgeError) and not isinstance(error, ConfigurationError):
-            return error_answer(error)
+            return dataclasses.replace(error_answer(error), error=error)
     except BridgeError as unsuited:  # what it returned, or raised with, is none of JSON
         error = unsuited
     _logger.error(
@@ -297,7 +298,8 @@ def _answer(call: HandlerCall, request: Request) -> Response:
         _shown(request.headers.get("request-id", "-")),
         exc_info=error,
     )
-    return error_answer(BridgeError("the handler failed; the log of its app says why"))
+    answer = error_answer(BridgeError("the handler failed; the log of its app says why"))
+    return dataclasses.replace(answer, error=error)
 
 
 def _shown(text: str) -> str:
