@@ -33,6 +33,8 @@ FRAMEWORKS = {
     "flask-2.3": ("wamp-bridge-flask", ["flask==2.3.*", "werkzeug==2.3.*"]),
     "flask-3.0": ("wamp-bridge-flask", ["flask==3.0.*"]),
     "flask-3.1": ("wamp-bridge-flask", ["flask==3.1.*"]),
+    "pyramid-2.0": ("wamp-bridge-pyramid", ["pyramid==2.0.*"]),
+    "pyramid-2.1": ("wamp-bridge-pyramid", ["pyramid==2.1.*"]),
 }
 
 # What mypy is run over, one run each: files of one name may stand in two test folders.
@@ -42,6 +44,8 @@ TYPED = (
     ("packages/wamp-bridge-core/tests",),
     ("packages/wamp-bridge-core/typing_tests",),
     ("packages/wamp-bridge-flask/tests",),
+    ("packages/wamp-bridge-pyramid/src",),
+    ("packages/wamp-bridge-pyramid/tests",),
     ("bridge-server/tests",),
     ("examples",),
 )
