@@ -8,7 +8,9 @@ own, as `wamp_bridge.adapters.flask`.
 from wamp_bridge.core._announce import Announcer
 from wamp_bridge.core._async_client import AsyncBridge
 from wamp_bridge.core._bridge_app import WampBridgeBase
+from wamp_bridge.core._callables import is_async_callable
 from wamp_bridge.core._client import Bridge
+from wamp_bridge.core._deliveries import current_details
 from wamp_bridge.core._dispatch import Dispatcher
 from wamp_bridge.core._envelopes import (
     Envelope,
@@ -132,9 +134,11 @@ __all__ = [
     "WampBridgeBase",
     "WebhookSigner",
     "check_uri",
+    "current_details",
     "dumps",
     "escape_segment",
     "generate_secret",
+    "is_async_callable",
     "listing",
     "loads",
     "parse_envelope",

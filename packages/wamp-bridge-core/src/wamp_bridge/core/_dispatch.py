@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
+    from wamp_bridge.core._deliveries import Details
     from wamp_bridge.core._messages import Endpoint, Request, Response
     from wamp_bridge.core._registry import Handler, Registry
     from wamp_bridge.core._settings import Settings
@@ -70,28 +71,28 @@ class HandlerCall:
         error: What it raised, or None.
     """
 
-    __slots__ = ("_args", "_delivery_id", "_kwargs", "_token", "error", "handler", "value")
+    __slots__ = ("_args", "_details", "_kwargs", "_token", "error", "handler", "value")
 
     def __init__(
         self,
         handler: Handler,
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
-        delivery_id: str,
+        details: Details,
     ) -> None:
         self.handler = handler
         self.value: Any = None
         self.error: Exception | None = None
         self._args = args
         self._kwargs = kwargs
-        self._delivery_id = delivery_id
-        self._token: contextvars.Token[str | None] | None = None
+        self._details = details
+        self._token: contextvars.Token[Details | None] | None = None
 
     def __call__(self) -> Any:
         return self.handler.function(*self._args, **self._kwargs)
 
     def __enter__(self) -> Self:
-        self._token = current_delivery.set(self._delivery_id)
+        self._token = current_delivery.set(self._details)
         return self
 
     def __exit__(
@@ -259,7 +260,7 @@ def _bound(
 ) -> HandlerCall:
     if handler.binder is not None:
         args, kwargs = handler.binder.bind(args, kwargs, details)
-    return HandlerCall(handler, args, kwargs, details.delivery_id)
+    return HandlerCall(handler, args, kwargs, details)
 
 
 def _callback_name(url: str | None, path: str) -> str:
