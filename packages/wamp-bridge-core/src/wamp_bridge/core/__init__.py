@@ -6,9 +6,10 @@ own, as `wamp_bridge.adapters.flask`.
 """
 
 from wamp_bridge.core._announce import Announcer
+from wamp_bridge.core._async_app import AsyncWampBridgeBase
 from wamp_bridge.core._async_client import AsyncBridge
-from wamp_bridge.core._bridge_app import WampBridgeBase
-from wamp_bridge.core._callables import is_async_callable
+from wamp_bridge.core._bridge_app import BridgeApp, WampBridgeBase
+from wamp_bridge.core._callables import annotation_of, is_async_callable
 from wamp_bridge.core._client import Bridge
 from wamp_bridge.core._deliveries import current_details
 from wamp_bridge.core._dispatch import Dispatcher
@@ -77,8 +78,10 @@ __all__ = [
     "Announcer",
     "ApplicationError",
     "AsyncBridge",
+    "AsyncWampBridgeBase",
     "BadRequest",
     "Bridge",
+    "BridgeApp",
     "BridgeError",
     "BridgeUnreachable",
     "CallResult",
@@ -133,6 +136,7 @@ __all__ = [
     "VerificationError",
     "WampBridgeBase",
     "WebhookSigner",
+    "annotation_of",
     "check_uri",
     "current_details",
     "dumps",

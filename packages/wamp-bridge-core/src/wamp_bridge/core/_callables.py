@@ -117,6 +117,17 @@ class Binder:
         return whole.args, whole.kwargs
 
 
+def annotation_of(function: Any, parameter: inspect.Parameter) -> Any:
+    """What a function's parameter is annotated with, evaluated where it is written as a text.
+
+    None where its names can't be found, as those that are imported for type checkers alone.
+    """
+    annotation = parameter.annotation
+    if not isinstance(annotation, str):
+        return annotation
+    return _evaluated(annotation, getattr(_unwrapped(function), "__globals__", {}))
+
+
 def _unwrapped(function: Any) -> Any:
     while isinstance(function, functools.partial):
         function = function.func
