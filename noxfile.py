@@ -33,6 +33,9 @@ FRAMEWORKS = {
     "flask-2.3": ("wamp-bridge-flask", ["flask==2.3.*", "werkzeug==2.3.*"]),
     "flask-3.0": ("wamp-bridge-flask", ["flask==3.0.*"]),
     "flask-3.1": ("wamp-bridge-flask", ["flask==3.1.*"]),
+    "fastapi-0.112": ("wamp-bridge-fastapi", ["fastapi==0.112.2", "starlette==0.37.2"]),
+    "fastapi-0.115": ("wamp-bridge-fastapi", ["fastapi==0.115.*"]),
+    "fastapi-0.165": ("wamp-bridge-fastapi", ["fastapi==0.165.*"]),
     "pyramid-2.0": ("wamp-bridge-pyramid", ["pyramid==2.0.*"]),
     "pyramid-2.1": ("wamp-bridge-pyramid", ["pyramid==2.1.*"]),
 }
@@ -44,6 +47,8 @@ TYPED = (
     ("packages/wamp-bridge-core/tests",),
     ("packages/wamp-bridge-core/typing_tests",),
     ("packages/wamp-bridge-flask/tests",),
+    ("packages/wamp-bridge-fastapi/src",),
+    ("packages/wamp-bridge-fastapi/tests",),
     ("packages/wamp-bridge-pyramid/src",),
     ("packages/wamp-bridge-pyramid/tests",),
     ("bridge-server/tests",),
