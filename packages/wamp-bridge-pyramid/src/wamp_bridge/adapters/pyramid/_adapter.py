@@ -84,8 +84,7 @@ def includeme(config: Configurator) -> None:
 
 
 def _wamp(request: pyramid.request.Request) -> WampBridge:
-    wamp = request.registry[KEY]
-    assert isinstance(wamp, WampBridge)  # noqa: S101 - as includeme has put it there
+    wamp: WampBridge = request.registry[KEY]
     return wamp
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
+import dataclasses
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, Final
 
 import venusian
 from pyramid.registry import Deferred
 from pyramid.request import Request
-from pyramid.threadlocal import get_current_request
+from pyramid.threadlocal import get_current_request, manager
 
 from wamp_bridge.core import ConfigurationError, Handler, Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from pyramid.config import Configurator
 
@@ -75,6 +76,7 @@ def add_directives(config: Configurator, wamp: WampBridgeBase) -> None:
             "wamp handlers", discriminator, handler.place, f"wamp {handler.kind}"
         )
         shown["handler"] = handler
+        handler = _within_request(handler)
         config.action(discriminator, wamp.registry.add, args=(handler,), introspectables=(shown,))
 
     def add(
@@ -86,3 +88,27 @@ def add_directives(config: Configurator, wamp: WampBridgeBase) -> None:
     config.add_directive("add_wamp_handler", add_handler)
     for kind in ("rpc", "sub", "callback"):
         config.add_directive(f"add_wamp_{kind}", partial(add, kind))
+
+
+def _within_request(handler: Handler) -> Handler:
+    """Let an asynchronous handler know its request in whichever thread it is awaited.
+
+    That is another one where this one's loop is at work, and Pyramid keeps it by thread.
+    """
+    if not handler.is_async:
+        return handler
+    function = handler.function
+
+    @wraps(function)
+    def start(*args: Any, **kwargs: Any) -> Awaitable[Any]:
+        return _awaited(manager.get(), function(*args, **kwargs))
+
+    return dataclasses.replace(handler, function=start)
+
+
+async def _awaited(threadlocals: Mapping[str, Any], started: Awaitable[Any]) -> Any:
+    manager.push(threadlocals)
+    try:
+        return await started
+    finally:
+        manager.pop()
