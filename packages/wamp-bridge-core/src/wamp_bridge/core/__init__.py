@@ -11,6 +11,7 @@ from wamp_bridge.core._async_client import AsyncBridge
 from wamp_bridge.core._bridge_app import BridgeApp, WampBridgeBase
 from wamp_bridge.core._callables import annotation_of, is_async_callable
 from wamp_bridge.core._client import Bridge
+from wamp_bridge.core._commands import Command, commands
 from wamp_bridge.core._deliveries import current_details
 from wamp_bridge.core._dispatch import Dispatcher
 from wamp_bridge.core._envelopes import (
@@ -87,6 +88,7 @@ __all__ = [
     "CallResult",
     "CallTimeout",
     "Canceled",
+    "Command",
     "ConfigurationError",
     "Conflict",
     "Dispatcher",
@@ -138,6 +140,7 @@ __all__ = [
     "WebhookSigner",
     "annotation_of",
     "check_uri",
+    "commands",
     "current_details",
     "dumps",
     "escape_segment",
