@@ -30,6 +30,8 @@ PYTHONS = ("3.11", "3.12", "3.13")
 # The framework versions that `frameworks` tries, oldest first: the adapter, and what is installed
 # over the lock. Flask 2.3 asks Werkzeug for an attribute that Werkzeug 3.1 no longer has.
 FRAMEWORKS = {
+    "django-5.2.0": ("wamp-bridge-django", ["django==5.2"]),
+    "django-5.2": ("wamp-bridge-django", ["django==5.2.*"]),
     "flask-2.3": ("wamp-bridge-flask", ["flask==2.3.*", "werkzeug==2.3.*"]),
     "flask-3.0": ("wamp-bridge-flask", ["flask==3.0.*"]),
     "flask-3.1": ("wamp-bridge-flask", ["flask==3.1.*"]),
@@ -46,6 +48,8 @@ TYPED = (
     ("noxfile.py", "conftest.py", "tests"),
     ("packages/wamp-bridge-core/tests",),
     ("packages/wamp-bridge-core/typing_tests",),
+    ("packages/wamp-bridge-django/src",),
+    ("packages/wamp-bridge-django/tests",),
     ("packages/wamp-bridge-flask/tests",),
     ("packages/wamp-bridge-fastapi/src",),
     ("packages/wamp-bridge-fastapi/tests",),

@@ -297,6 +297,45 @@ class WampBridgeBase(BridgeApp):
         """Publish an event and return its id; see `Bridge.publish`."""
         return self.bridge.publish(topic, args, kwargs, options=options, timeout=timeout)
 
+    async def acall(
+        self,
+        procedure: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        callback: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        full: bool = False,
+    ) -> Any:
+        """As `call`, for the asynchronous code that such a framework has, too."""
+        if callback is not None:
+            self.check_callback(callback)
+        call: Any = self.async_bridge.call  # whose overloads are those of our `call`
+        return await call(
+            procedure,
+            args,
+            kwargs,
+            timeout=timeout,
+            callback=callback,
+            options=options,
+            full=full,
+        )
+
+    async def apublish(
+        self,
+        topic: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        options: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> int | None:
+        """As `publish`, for the asynchronous code that such a framework has, too."""
+        return await self.async_bridge.publish(
+            topic, args, kwargs, options=options, timeout=timeout
+        )
+
     def announce(self, *, wait: bool = False) -> Source:
         """Announce this app now; see `Bridge.announce`. `announcer` does it by itself."""
         return self.bridge.announce(wait=wait)

@@ -10,22 +10,23 @@
     def price(product):
         return 12
 
-`rpc`, `sub`, `callback`, `call`, `publish` and `dispatcher` belong to one default `WampBridge`, and
-so do `acall` and `apublish`, for what is asynchronous. As an app in `INSTALLED_APPS`, this finds the
-handlers in the `wamp` module of each app, brings `manage.py wamp` and checks the settings.
+`rpc`, `sub`, `callback`, `call`, `publish` and `dispatcher` belong to one default `WampBridge`,
+and so do `acall` and `apublish`, for what is asynchronous. As an app in `INSTALLED_APPS`, this
+finds the handlers in the `wamp` module of each app, brings `manage.py wamp` and checks the
+settings.
 """
 
 from wamp_bridge.adapters.django._adapter import WampBridge
-from wamp_bridge.adapters.django._default import default as _default
+from wamp_bridge.adapters.django._default import default as _wamp
 
-acall = _default.acall
-apublish = _default.apublish
-call = _default.call
-callback = _default.callback
-dispatcher = _default.dispatcher
-publish = _default.publish
-rpc = _default.rpc
-sub = _default.sub
+acall = _wamp.acall
+apublish = _wamp.apublish
+call = _wamp.call
+callback = _wamp.callback
+dispatcher = _wamp.dispatcher
+publish = _wamp.publish
+rpc = _wamp.rpc
+sub = _wamp.sub
 
 __all__ = [
     "WampBridge",

@@ -16,15 +16,16 @@ from wamp_bridge.adapters.django._settings import (
     setting,
 )
 from wamp_bridge.adapters.django._users import may_call, required_by, user_by_name, user_of
-from wamp_bridge.core import ApplicationError, ConfigurationError
+from wamp_bridge.core import ApplicationError, ConfigurationError, Forbidden, InvocationDetails
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from django.contrib.auth.base_user import AbstractBaseUser
 
 _MARK: Final = "wamp-ticket:"
 _FAILED: Final = "wamp.error.authentication_failed"
+_ROUTER_ROLE: Final = "trusted"  # of Crossbar's own sessions, and of nobody who joins
 
 
 def ticket_for(user: AbstractBaseUser) -> str:
@@ -36,7 +37,9 @@ def ticket_for(user: AbstractBaseUser) -> str:
     return _MARK + signing.dumps(str(user.pk), salt=_salt(user))
 
 
-def authenticate(_realm: str, authid: str | None, details: Mapping[str, Any]) -> dict[str, str]:
+def authenticate(
+    _realm: str, authid: str | None, details: Mapping[str, Any], *, caller: InvocationDetails
+) -> dict[str, str]:
     """Crossbar's dynamic authenticator for tickets: a user name with its password or a ticket.
 
     Declare it with `rpc`, and name it in the router's configuration. A password is checked by
@@ -44,8 +47,10 @@ def authenticate(_realm: str, authid: str | None, details: Mapping[str, Any]) ->
 
     Raises:
         ApplicationError: `wamp.error.authentication_failed`; never says why.
+        Forbidden: Somebody else than the router asks, who may be guessing passwords.
         ConfigurationError: `WAMP_BRIDGE_USER_ROLE` is not set.
     """
+    _check_router(caller)
     role = setting(USER_ROLE)
     if not role:
         raise ConfigurationError(f"{USER_ROLE} is not set: in which role do users join the router?")
@@ -59,7 +64,12 @@ def authenticate(_realm: str, authid: str | None, details: Mapping[str, Any]) ->
 
 
 def authorize(
-    session: Mapping[str, Any], uri: str, action: str, _options: object = None
+    session: Mapping[str, Any],
+    uri: str,
+    action: str,
+    _options: object = None,
+    *,
+    caller: InvocationDetails,
 ) -> dict[str, bool]:
     """Crossbar's dynamic authorizer: what a user may call, register, publish and subscribe to.
 
@@ -67,7 +77,11 @@ def authorize(
     names decides, a function of the user, the action and the URI. Where that isn't set, a user may
     call what is declared in this project, as far as its permissions are the user's, and nothing
     else.
+
+    Raises:
+        Forbidden: Somebody else than the router asks.
     """
+    _check_router(caller)
     user = user_of(session.get("authid"), session.get("authrole"))
     allow = user is not None and user.is_authenticated and _policy()(user, action, uri)
     return {"allow": bool(allow), "disclose": True, "cache": False}
@@ -80,10 +94,16 @@ def may_call_what_is_declared(user: AbstractBaseUser, action: str, uri: str) -> 
     if action != "call":
         return False
     handler = default.registry.table(default.settings.prefix).procedures.get(uri)
-    if handler is None or handler.function.__wrapped__ in (authenticate, authorize):
+    if handler is None:
         return False
     required = required_by(handler.function)
     return required is None or may_call(user, required)
+
+
+def _check_router(caller: InvocationDetails) -> None:
+    if caller.caller_authrole != _ROUTER_ROLE:
+        raise Forbidden("only the router may ask this")
+
 
 def _policy() -> Callable[[AbstractBaseUser, str, str], bool]:
     return imported(AUTHORIZE) or may_call_what_is_declared
@@ -91,8 +111,8 @@ def _policy() -> Callable[[AbstractBaseUser, str, str], bool]:
 
 def _logged_in(authid: str, ticket: str, role: str) -> AbstractBaseUser | None:
     if not ticket.startswith(_MARK):
-        credentials = {get_user_model().USERNAME_FIELD: authid, "password": ticket}
-        return check_password(None, **credentials)
+        name = str(get_user_model().USERNAME_FIELD)
+        return check_password(None, **{name: authid, "password": ticket})
     user = user_by_name(authid, role)
     if user is None:
         return None

@@ -14,6 +14,7 @@ from wamp_bridge.core import (
     EventDetails,
     Forbidden,
     InvocationDetails,
+    WampBridgeBase,
     current_details,
     is_async_callable,
 )
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.base_user import AbstractBaseUser
     from django.contrib.auth.models import AnonymousUser
+
+    from wamp_bridge.core import Invoke, Match
 
     User: TypeAlias = AbstractBaseUser | AnonymousUser
 
@@ -68,11 +71,49 @@ def user_by_name(authid: str | None, authrole: str | None) -> AbstractBaseUser |
     if authid is None or not role or authrole != role:
         return None
     model = get_user_model()
+    users: Any = model._default_manager  # noqa: SLF001 - as Django's documentation calls it
     try:
-        user = model._default_manager.get_by_natural_key(authid)  # noqa: SLF001 - Django's documented name
+        named: AbstractBaseUser = users.get_by_natural_key(authid)
     except model.DoesNotExist:
         return None
-    return user if user.is_active else None
+    return named if named.is_active else None
+
+
+class RequiringUsers(WampBridgeBase):
+    """A `WampBridgeBase` whose procedures can be for users alone."""
+
+    def rpc(
+        self,
+        name: str | None = None,
+        /,
+        *,
+        match: Match = "exact",
+        invoke: Invoke = "single",
+        concurrency: int | None = None,
+        timeout: float | None = None,
+        login_required: bool = False,
+        permission: str | Sequence[str] = (),
+    ) -> Callable[[_Function], _Function]:
+        """Declare the decorated function as a procedure; see `Registry.rpc`.
+
+        Args:
+            name: The procedure; the function's name if left out.
+            match: How `name` matches the procedures that are called.
+            invoke: Which of several callees is called.
+            concurrency: How many calls may run at once.
+            timeout: Seconds after which a call has failed.
+            login_required: Only users may call it; others get `wamp.error.not_authorized`.
+            permission: Only users with this permission may call it, or with all of these.
+        """
+        declare = super().rpc(
+            name, match=match, invoke=invoke, concurrency=concurrency, timeout=timeout
+        )
+
+        def decorate(function: _Function) -> _Function:
+            declare(guarded(function, login_required=login_required, permission=permission))
+            return function
+
+        return decorate
 
 
 def guarded(
