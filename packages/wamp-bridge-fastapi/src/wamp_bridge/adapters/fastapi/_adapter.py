@@ -118,7 +118,7 @@ class WampBridge(core.AsyncWampBridgeBase):
 
     def adapted(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The handler, with FastAPI's dependencies and with HTTP's errors as WAMP's."""
-        if "fastapi" in sys.modules:
+        if sys.modules.get("fastapi"):
             from wamp_bridge.adapters.fastapi import _dependencies  # noqa: PLC0415 - as above
 
             function = _dependencies.with_dependencies(function)
@@ -168,6 +168,6 @@ def to_starlette_response(response: core.Response) -> Response:
 
 
 async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    scope.cancel()
+    # All else that comes now is more of a body that is too long, and is left where it is.
+    if (await receive())["type"] == "http.disconnect":
+        scope.cancel()

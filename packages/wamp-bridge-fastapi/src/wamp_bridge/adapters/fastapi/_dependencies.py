@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +30,16 @@ if TYPE_CHECKING:
 
 _CALL = "wamp_bridge.call"
 _REQUEST = "wamp_bridge_request"
+# What core finds by name, where it is imported for type checkers alone.
+_OURS = re.compile(r"\b(InvocationDetails|EventDetails|Outcome|Progress)\b")
 
 
 def with_dependencies(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The handler, called with what its dependencies give; itself if it has none."""
+    """The handler, called with what its dependencies give; itself if it has none.
+
+    Raises:
+        ConfigurationError: Whether a parameter is a dependency can't be told.
+    """
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # some of those written in C have none
@@ -40,7 +47,7 @@ def with_dependencies(function: Callable[..., Any]) -> Callable[..., Any]:
     wanted = [
         parameter.replace(annotation=annotation, kind=parameter.KEYWORD_ONLY)  # evaluated
         for parameter in signature.parameters.values()
-        for annotation in [annotation_of(function, parameter)]
+        for annotation in [_annotation(function, parameter)]
         if isinstance(parameter.default, Depends)
         or any(isinstance(each, Depends) for each in getattr(annotation, "__metadata__", ()))
     ]
@@ -68,6 +75,19 @@ def with_dependencies(function: Callable[..., Any]) -> Callable[..., Any]:
 
     run.__signature__ = payload  # type: ignore[attr-defined]
     return run
+
+
+def _annotation(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
+    text = parameter.annotation
+    annotation = annotation_of(function, parameter)
+    if annotation is None and isinstance(text, str) and not _OURS.search(text):
+        # A dependency that isn't seen would be an argument, and a caller could give it.
+        raise ConfigurationError(
+            f"{function.__qualname__}: {parameter.name!r} is annotated with {text!r}, which can't "
+            "be found when the app runs; FastAPI must see whether it is a dependency, so define "
+            "or import it at the module's level, not under TYPE_CHECKING"
+        )
+    return annotation
 
 
 class _Overrides:
