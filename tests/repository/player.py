@@ -219,12 +219,9 @@ class Player:
         return command.replace("wamp-bridge dev", f"wamp-bridge dev {options}")
 
     def _ported(self, text: str) -> str:
+        place = r"(//127\.0\.0\.1:|--port |--bind 127\.0\.0\.1:|listen(?: = | )127\.0\.0\.1:)"
         for number, port in self._ports.items():
-            text = re.sub(
-                rf"(//127\.0\.0\.1:|--port |--bind 127\.0\.0\.1:|-listen 127\.0\.0\.1:){number}\b",
-                rf"\g<1>{port}",
-                text,
-            )
+            text = re.sub(rf"{place}{number}\b", rf"\g<1>{port}", text)
         return text
 
 
