@@ -25,25 +25,25 @@ def bridge_that_answers(asked: list[tuple[str, object]], status: int = 200) -> B
 def test_announce_waits_until_the_bridge_has_asked() -> None:
     asked: list[tuple[str, object]] = []
     with bridge_that_answers(asked) as bridge:
-        assert commands["announce"].run(bridge) == "http://shop/wamp/ is live"
+        assert commands()["announce"].run(bridge) == "http://shop/wamp/ is live"
     assert asked == [("announce", {"url": "http://shop/wamp/", "wait": True})]
 
 
 def test_withdraw_takes_all_back() -> None:
     asked: list[tuple[str, object]] = []
     with bridge_that_answers(asked) as bridge:
-        assert commands["withdraw"].run(bridge) == "http://shop/wamp/ is withdrawn"
+        assert commands()["withdraw"].run(bridge) == "http://shop/wamp/ is withdrawn"
     assert asked == [("withdraw", {"url": "http://shop/wamp/"})]
 
 
 def test_list_shows_what_the_bridge_holds() -> None:
     with bridge_that_answers([]) as bridge:
-        assert commands["list"].run(bridge) == "no source\n\nno procedure\n\nno topic"
+        assert commands()["list"].run(bridge) == "no source\n\nno procedure\n\nno topic"
 
 
 def test_each_says_what_it_does_and_raises_what_the_bridge_answers() -> None:
-    assert list(commands) == ["announce", "withdraw", "list"]
-    for command in commands.values():
+    assert list(commands()) == ["announce", "withdraw", "list"]
+    for command in commands().values():
         assert command.help.endswith(".")
         with bridge_that_answers([], 401) as bridge, pytest.raises(BridgeError) as caught:
             command.run(bridge)

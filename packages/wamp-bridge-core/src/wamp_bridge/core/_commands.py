@@ -36,7 +36,7 @@ def _withdraw(bridge: Bridge) -> str:
     return f"{bridge.settings.callback_url} is withdrawn"
 
 
-commands: Final[Mapping[str, Command]] = {
+_COMMANDS: Final = {
     "announce": Command(
         "Announce this app, which must be running, and wait until the bridge has asked it.",
         _announce,
@@ -46,4 +46,8 @@ commands: Final[Mapping[str, Command]] = {
     ),
     "list": Command("Show what the bridge holds for this app.", listing),
 }
-"""By name: `announce`, `withdraw` and `list`."""
+
+
+def commands() -> Mapping[str, Command]:
+    """The commands of an app by name: `announce`, `withdraw` and `list`."""
+    return _COMMANDS

@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         "config_uri", help="the app's configuration: a file, or file#section where not `main`"
     )
     named = parser.add_subparsers(dest="command", metavar="command", required=True)
-    for name, command in commands.items():
+    for name, command in commands().items():
         sub = named.add_parser(name, help=command.help, description=command.help)
         sub.add_argument(
             "config_vars", nargs="*", help="variables of the configuration, as `http_port=8080`"
@@ -65,4 +65,4 @@ def _run(command: str, config_uri: str, variables: Mapping[str, str]) -> str:
                 "this app lacks config.include('wamp_bridge.adapters.pyramid')"
             )
         with wamp.bridge as bridge:
-            return commands[command].run(bridge)
+            return commands()[command].run(bridge)

@@ -21,13 +21,13 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """A command of its own for each."""
         choices = parser.add_subparsers(dest="command", required=True)
-        for name, command in commands.items():
+        for name, command in commands().items():
             choices.add_parser(name, help=command.help, description=command.help)
 
     def handle(self, *_args: Any, command: str, **_options: Any) -> str:
         """Ask the bridge; what it answers is for the one who typed the command."""
         try:
             with default.bridge as bridge:
-                return commands[command].run(bridge)
+                return commands()[command].run(bridge)
         except BridgeError as error:
             raise CommandError(str(error)) from None
