@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from support.pyramid_shop import Shop
+from wamp_bridge.adapters.pyramid._adapter import current
+from wamp_bridge.core import Mount, Registry, WampBridgeBase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
 
@@ -18,6 +20,20 @@ if TYPE_CHECKING:
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("URL", "APP", "TOKEN", "SECRET", "CALLBACK_URL", "PREFIX", "TIMEOUT", "ANNOUNCE"):
         monkeypatch.delenv(f"WAMP_BRIDGE_{name}", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_looks_out_afterwards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    mounts: list[Mount] = []
+
+    def add_mount(*sources: Mapping[str, Any], registry: Registry | None = None) -> Mount:
+        mounts.append(WampBridgeBase.add_mount(current, *sources, registry=registry))
+        return mounts[-1]
+
+    monkeypatch.setattr(current, "add_mount", add_mount)
+    yield
+    for mount in mounts:
+        mount.close()
 
 
 @pytest.fixture
