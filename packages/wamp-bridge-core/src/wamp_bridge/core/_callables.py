@@ -7,7 +7,8 @@ import inspect
 import re
 import types
 import typing
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Union
 
 from wamp_bridge.core._errors import ConfigurationError, InvalidArgument
 
@@ -33,6 +34,10 @@ def place_of(function: Any) -> str:
     name = f"{getattr(plain, '__module__', '?')}.{getattr(plain, '__qualname__', repr(plain))}"
     code = getattr(plain, "__code__", None)
     return f"{name} ({code.co_filename}:{code.co_firstlineno})" if code is not None else name
+
+
+# What a module is called while it is run, and in the processes that multiprocessing spawns.
+_SCRIPTS: Final = frozenset({"__main__", "__mp_main__"})
 
 
 class Binder:
@@ -115,6 +120,24 @@ class Binder:
             {name: values[name] for name in self._signature.parameters},
         )
         return whole.args, whole.kwargs
+
+
+def is_of_one_script(first: Any, second: Any) -> bool:
+    """Whether two functions are one that was loaded twice: as a script, and by the module's name.
+
+    So it happens where a script tells a server to load it, as `uvicorn.run("main:app")` does.
+    """
+    functions = [_unwrapped(function) for function in (first, second)]
+    modules = {getattr(function, "__module__", None) for function in functions}
+    codes = [getattr(function, "__code__", None) for function in functions]
+    if len(modules) == 1 or modules.isdisjoint(_SCRIPTS) or None in codes:
+        return False
+    one, other = (
+        (Path(code.co_filename).resolve(), code.co_firstlineno, code.co_qualname)
+        for code in codes
+        if code is not None
+    )
+    return one == other
 
 
 def annotation_of(function: Any, parameter: inspect.Parameter) -> Any:

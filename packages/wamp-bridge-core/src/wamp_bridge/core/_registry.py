@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
-from wamp_bridge.core._callables import Binder, is_async_callable, place_of
+from wamp_bridge.core._callables import Binder, is_async_callable, is_of_one_script, place_of
 from wamp_bridge.core._errors import ConfigurationError, DuplicateName, InvalidURI
 from wamp_bridge.core._messages import EventDetails, InvocationDetails
 from wamp_bridge.core._uris import Invoke, Match, check_uri, escape_segment, resolve_name
@@ -195,13 +195,20 @@ class Registry:
     def add(self, handler: Handler) -> None:
         """Take a handler in, which a decorator has declared here or elsewhere.
 
+        A script that is loaded once more by its name, as it is by a server that it starts, declares
+        its handlers anew.
+
         Raises:
             DuplicateName: Another function has that name.
         """
         with self._lock:
-            for other in self._handlers:
+            for index, other in enumerate(self._handlers):
                 if (other.kind, other.name) == (handler.kind, handler.name):
-                    raise _duplicate(handler.name, other, handler)
+                    if not is_of_one_script(other.function, handler.function):
+                        raise _duplicate(handler.name, other, handler)
+                    self._handlers[index] = handler
+                    self._table = None
+                    return
             self._handlers.append(handler)
 
     def table(self, prefix: str = "") -> Table:
