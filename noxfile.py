@@ -28,15 +28,19 @@ ROOT = Path(__file__).parent
 PYTHONS = ("3.11", "3.12", "3.13")
 
 # The framework versions that `frameworks` tries, oldest first: the adapter, and what is installed
-# over the lock. Flask 2.3 asks Werkzeug for an attribute that Werkzeug 3.1 no longer has.
+# over the lock. Flask 2.3 asks Werkzeug for an attribute that Werkzeug 3.1 no longer has, and the
+# test client of FastAPI's older Starlettes warns of today's anyio.
 FRAMEWORKS = {
     "django-5.2.0": ("wamp-bridge-django", ["django==5.2"]),
     "django-5.2": ("wamp-bridge-django", ["django==5.2.*"]),
     "flask-2.3": ("wamp-bridge-flask", ["flask==2.3.*", "werkzeug==2.3.*"]),
     "flask-3.0": ("wamp-bridge-flask", ["flask==3.0.*"]),
     "flask-3.1": ("wamp-bridge-flask", ["flask==3.1.*"]),
-    "fastapi-0.112": ("wamp-bridge-fastapi", ["fastapi==0.112.2", "starlette==0.37.2"]),
-    "fastapi-0.115": ("wamp-bridge-fastapi", ["fastapi==0.115.*"]),
+    "fastapi-0.112": (
+        "wamp-bridge-fastapi",
+        ["fastapi==0.112.2", "starlette==0.38.6", "anyio==4.9.*"],
+    ),
+    "fastapi-0.115": ("wamp-bridge-fastapi", ["fastapi==0.115.*", "anyio==4.9.*"]),
     "fastapi-0.165": ("wamp-bridge-fastapi", ["fastapi==0.165.*"]),
     "pyramid-2.0": ("wamp-bridge-pyramid", ["pyramid==2.0.*"]),
     "pyramid-2.1": ("wamp-bridge-pyramid", ["pyramid==2.1.*"]),
