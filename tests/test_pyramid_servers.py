@@ -67,7 +67,7 @@ def test_an_app_is_announced_and_served(
     server: str, bridge_url: str, peer: Bridge, shop: Bridge, tmp_path: Path
 ) -> None:
     with ServedApp(server, bridge=bridge_url, folder=tmp_path) as app:
-        eventually_sync(lambda: is_held(shop), within=30)
+        eventually_sync(lambda: is_held(shop), within=60)
         assert sorted(entry.uri for entry in shop.registrations()) == PROCEDURES
         assert [entry.uri for entry in shop.subscriptions()] == ["com.shop.told"]
         assert [source.url for source in shop.sources()] == [app.source]
@@ -87,12 +87,12 @@ def test_an_app_that_is_killed_and_started_again_is_one_app(
 ) -> None:
     port = free_port()
     with ServedApp("pserve", bridge=bridge_url, folder=tmp_path, port=port) as app:
-        eventually_sync(lambda: is_held(shop), within=30)
+        eventually_sync(lambda: is_held(shop), within=60)
         before = held_ids(shop)
         first = peer.call("com.shop.worker")
         app.child.kill()
     with ServedApp("pserve", bridge=bridge_url, folder=tmp_path, port=port):
-        eventually_sync(lambda: pid_of(peer) not in (None, first), within=30)
+        eventually_sync(lambda: pid_of(peer) not in (None, first), within=60)
         eventually_sync(lambda: is_held(shop))
         assert held_ids(shop) == before
         assert len(shop.sources()) == 1
@@ -102,11 +102,11 @@ def test_four_workers_are_one_app_and_outlive_one_of_them(
     bridge_url: str, peer: Bridge, shop: Bridge, tmp_path: Path
 ) -> None:
     with ServedApp("gunicorn-4-workers", bridge=bridge_url, folder=tmp_path) as app:
-        eventually_sync(lambda: is_held(shop), within=30)
+        eventually_sync(lambda: is_held(shop), within=60)
         before = shop.registrations(), shop.subscriptions()
         victim = peer.call("com.shop.worker")
         os.kill(victim, signal.SIGKILL)
-        eventually_sync(lambda: pid_of(peer) not in (None, victim), within=30)
+        eventually_sync(lambda: pid_of(peer) not in (None, victim), within=60)
         texts = [f"event{number}" for number in range(20)]
         for text in texts:
             peer.publish("com.shop.told", [text])

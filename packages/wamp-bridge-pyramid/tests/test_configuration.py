@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import respx
+from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationConflictError, ConfigurationExecutionError
 from pyramid.threadlocal import get_current_request
 
@@ -133,6 +134,16 @@ def test_a_conflict_after_a_commit_is_found_too(shop: Shop) -> None:
     with pytest.raises(ConfigurationExecutionError) as caught:
         shop.config.commit()
     assert caught.value.etype is DuplicateName
+
+
+def test_a_configurator_that_commits_at_once_is_served_too() -> None:
+    shop = Shop(include=False)
+    shop.config = Configurator(settings=shop.config.registry.settings, autocommit=True)
+    shop.config.include(ADAPTER)
+    shop.config.add_wamp_rpc(where)
+    with pytest.raises(DuplicateName, match="where"):
+        shop.config.add_wamp_rpc(where)
+    assert shop.bridge.invoke("com.shop.where") == "/wamp/rpc/com.shop.where/"
 
 
 def test_handlers_can_be_looked_up(shop: Shop) -> None:

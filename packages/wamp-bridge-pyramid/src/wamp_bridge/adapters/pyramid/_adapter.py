@@ -69,7 +69,7 @@ def includeme(config: Configurator) -> None:
     """
     wamp = config.registry[KEY] = WampBridge(config.registry.settings)
     add_directives(config, wamp)
-    config.add_request_method(_wamp, "wamp", reify=True)
+    config.add_request_method(lambda _: wamp, "wamp", reify=True)
     config.add_view_predicate("wamp_answered", _Answered)
     prefix = config.route_prefix or config.registry.settings.get("wamp_bridge.route_prefix", "wamp")
     with config.route_prefix_context(None if config.route_prefix else prefix):
@@ -83,13 +83,8 @@ def includeme(config: Configurator) -> None:
     config.add_subscriber(lambda _: wamp.announcer.prepare(), ApplicationCreated)
 
 
-def _wamp(request: pyramid.request.Request) -> WampBridge:
-    wamp: WampBridge = request.registry[KEY]
-    return wamp
-
-
 def _dispatch(request: pyramid.request.Request) -> pyramid.response.Response:
-    wamp = _wamp(request)
+    wamp: WampBridge = request.wamp
     answer = wamp.handle(to_core_request(request, wamp.core_dispatcher.max_body))
     if answer.error is not None:
         # Tweens must see that it failed: they end transactions, try again, and report.

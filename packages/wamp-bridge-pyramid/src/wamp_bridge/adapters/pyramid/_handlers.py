@@ -24,7 +24,6 @@ PROVIDED: Final = {Request: get_current_request}
 """A handler's parameter that is annotated with `Request` receives the bridge's request."""
 
 _CATEGORY: Final = "pyramid"  # the one that `config.scan()` looks for
-_FRAMES: Final = 3  # from `_attach` to the decorated function's module
 
 
 class _Handed(Registry):
@@ -53,7 +52,8 @@ def _attach(handler: Handler) -> None:
             )
         config.add_wamp_handler(handler, _info=info.codeinfo)
 
-    info = venusian.attach(handler.function, found, category=_CATEGORY, depth=_FRAMES)
+    # Three frames up is the module of the decorated function.
+    info = venusian.attach(handler.function, found, category=_CATEGORY, depth=3)
     if info.scope == "class":
         raise ConfigurationError(f"{handler.place} is a method: a handler must be a function")
 
