@@ -144,12 +144,14 @@ def test_a_call_that_is_given_up_is_cancelled_in_the_app(
 
 def is_held(shop: Bridge, app: ServedApp) -> bool:
     assert app.child.running, app.child.output
-    entries = [*shop.registrations(), *shop.subscriptions()]
-    return bool(entries) and {entry.state for entry in entries} == {"live"}
+    states = {entry.state for entry in shop.registrations()}
+    states |= {entry.state for entry in shop.subscriptions()}
+    return states == {"live"}
 
 
 def held_ids(shop: Bridge) -> list[str]:
-    return [entry.id for entry in [*shop.registrations(), *shop.subscriptions()]]
+    ids = [entry.id for entry in shop.registrations()]
+    return ids + [entry.id for entry in shop.subscriptions()]
 
 
 def pid_of(peer: Bridge) -> int | None:
