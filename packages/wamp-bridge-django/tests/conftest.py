@@ -60,7 +60,7 @@ django.setup()
 from django.contrib.auth.models import Group, User  # noqa: E402 - models need the settings
 
 from wamp_bridge.adapters.django import WampBridge  # noqa: E402 - as above
-from wamp_bridge.adapters.django._default import default  # noqa: E402 - as above
+from wamp_bridge.adapters.django._adapter import default  # noqa: E402 - as above
 
 default.close()  # it would look out for servers, of which the tests of others have some
 

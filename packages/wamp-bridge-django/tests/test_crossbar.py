@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 
-from wamp_bridge.adapters.django import _default
+from wamp_bridge.adapters.django import _adapter
 from wamp_bridge.adapters.django.auth import authenticate, authorize, ticket_for
 from wamp_bridge.core import ApplicationError, BridgeError, Forbidden
 
@@ -35,7 +35,7 @@ def asked(
     wamp: WampBridge, bridge: SignedBridge, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Any]:
     """Return what asks as Crossbar does."""
-    monkeypatch.setattr(_default, "default", wamp)
+    monkeypatch.setattr(_adapter, "default", wamp)
     wamp.rpc("com.auth.authenticate")(authenticate)
     wamp.rpc("com.auth.authorize")(authorize)
 

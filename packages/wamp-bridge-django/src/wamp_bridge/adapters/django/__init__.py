@@ -17,16 +17,16 @@ settings.
 """
 
 from wamp_bridge.adapters.django._adapter import WampBridge
-from wamp_bridge.adapters.django._default import default as _wamp
+from wamp_bridge.adapters.django._adapter import default as _default
 
-acall = _wamp.acall
-apublish = _wamp.apublish
-call = _wamp.call
-callback = _wamp.callback
-dispatcher = _wamp.dispatcher
-publish = _wamp.publish
-rpc = _wamp.rpc
-sub = _wamp.sub
+acall = _default.acall
+apublish = _default.apublish
+call = _default.call
+callback = _default.callback
+dispatcher = _default.dispatcher
+publish = _default.publish
+rpc = _default.rpc
+sub = _default.sub
 
 __all__ = [
     "WampBridge",

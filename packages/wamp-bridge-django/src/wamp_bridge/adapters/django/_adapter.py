@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from asgiref.sync import async_to_sync, sync_to_async
 from django.core.signals import request_started, setting_changed
@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 
 from wamp_bridge.adapters.django._settings import PREFIX, DjangoSettings
 from wamp_bridge.adapters.django._transactions import as_view
-from wamp_bridge.adapters.django._urls import Mounted
+from wamp_bridge.adapters.django._urls import Route
 from wamp_bridge.adapters.django._users import RequiringUsers
 from wamp_bridge.core import Request, Response, check_uri, dumps, loads
 
@@ -34,8 +34,8 @@ class WampBridge(RequiringUsers):
 
     def __init__(self) -> None:
         super().__init__(DjangoSettings(), os.environ)
-        mounted = Mounted(self.dispatch, self.adispatch, self.announcer.prepare)
-        self.dispatcher: tuple[Any, None, None] = (mounted, None, None)
+        route = Route(self.dispatch, self.adispatch, self.announcer.prepare)
+        self.dispatcher: tuple[Any, None, None] = (route, None, None)
         request_started.connect(self._request_started)
         setting_changed.connect(self._setting_changed)
 
@@ -115,3 +115,7 @@ def to_django_response(response: Response) -> HttpResponse:
 
 async def _awaited(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
+
+
+default: Final = WampBridge()
+"""The one that the names of the package belong to, and its commands and checks are about."""

@@ -15,7 +15,7 @@ from django.core.checks import Error, Warning  # noqa: A004 - Django's name
 from django.http.request import split_domain_port, validate_host
 from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 
-from wamp_bridge.adapters.django._default import default
+from wamp_bridge.adapters.django._adapter import default
 from wamp_bridge.adapters.django._settings import AUTHORIZE, GET_USER, USER_ROLE, imported, setting
 from wamp_bridge.adapters.django._urls import URL_NAME
 from wamp_bridge.adapters.django._users import required_by

@@ -89,7 +89,7 @@ def authorize(
 
 def may_call_what_is_declared(user: AbstractBaseUser, action: str, uri: str) -> bool:
     """Whether it is a call of a procedure of this project that the user has permission for."""
-    from wamp_bridge.adapters.django._default import default  # noqa: PLC0415 - which needs this
+    from wamp_bridge.adapters.django._adapter import default  # noqa: PLC0415 - which needs this
 
     if action != "call":
         return False

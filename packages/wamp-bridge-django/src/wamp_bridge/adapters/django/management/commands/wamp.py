@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from wamp_bridge.adapters.django._default import default
+from wamp_bridge.adapters.django._adapter import default
 from wamp_bridge.core import BridgeError, commands
 
 if TYPE_CHECKING:
