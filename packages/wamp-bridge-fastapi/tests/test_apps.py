@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import respx
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, HTTPException
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import Mount, Router
 from starlette.testclient import TestClient
 
 from wamp_bridge.adapters import fastapi as adapter
 from wamp_bridge.adapters.fastapi import WampBridge
-from wamp_bridge.core import BridgeError, ConfigurationError, _announce
+from wamp_bridge.core import BridgeError, ConfigurationError, Forbidden, _announce
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -165,6 +165,25 @@ def test_a_bad_setting_is_told(app: FastAPI, wamp: WampBridge) -> None:
     wamp.configure({"WAMP_BRIDGE_TIMEOUT": "soon"})
     with pytest.raises(ConfigurationError, match="WAMP_BRIDGE_TIMEOUT"):
         TestClient(app).post("/wamp/")
+
+
+def test_dependencies_of_the_app_hold_where_it_is_included_but_not_where_it_is_mounted(
+    make_wamp: Callable[..., WampBridge], bridge_of: Callable[..., SignedBridge]
+) -> None:
+    def refuse() -> None:
+        raise HTTPException(401)
+
+    wamp = make_wamp()
+    wamp.rpc("com.shop.f")(lambda: 1)
+    app = FastAPI(dependencies=[Depends(refuse)])
+    app.include_router(wamp.dispatcher, prefix="/included")
+    app.mount("/mounted", Router(wamp.routes))
+    other = FastAPI()
+    other.include_router(wamp.dispatcher, dependencies=[Depends(refuse)])
+    assert bridge_of(app, place="/mounted/").invoke("com.shop.f") == 1
+    for refusing, place in ((app, "/included/"), (other, "/")):
+        with pytest.raises(Forbidden):
+            bridge_of(refusing, place=place).invoke("com.shop.f")
 
 
 def test_a_starlette_app_does_the_same(
