@@ -44,8 +44,7 @@ async def main(*, stay: bool) -> bool:
                         await asyncio.Event().wait()
                     return all(worked.values())
                 finally:
-                    for program in reversed(programs):
-                        await program.stop()
+                    await asyncio.gather(*(program.stop() for program in programs))
     except DemoError as error:
         print(f"\n{error}", file=sys.stderr)
         return False
@@ -105,8 +104,13 @@ async def until_told_to_end(*, stay: bool) -> int:
     """The exit status; SIGTERM and Ctrl-C end everything that was started."""
     task = asyncio.ensure_future(main(stay=stay))
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        if not task.cancelling():  # a second time would cut the farewells short
+            task.cancel()
+
     for signum in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signum, task.cancel)
+        loop.add_signal_handler(signum, end)
     try:
         return 0 if await task else 1
     except asyncio.CancelledError:

@@ -54,7 +54,7 @@ def page() -> ResponseReturnValue:
 @shop.post("/orders")
 def order() -> ResponseReturnValue:
     """Sell something, and tell everybody: `com.shop.ordered`."""
-    product, quantity = request.form["product"], int(request.form["quantity"])
+    product, quantity = request.form["product"], request.form.get("quantity", 1, type=int)
     if not take(product, quantity):
         return jsonify(error=f"there are not {quantity} x {product} left"), 409
     note(f"sells {quantity} x {product} and tells everybody")
@@ -74,7 +74,7 @@ def quote(product: str) -> ResponseReturnValue:
 @shop.post("/deliveries")
 def deliver() -> ResponseReturnValue:
     """Ask the supplier for more, which takes a while: `delivered` will hear of it."""
-    product, quantity = request.form["product"], int(request.form["quantity"])
+    product, quantity = request.form["product"], request.form.get("quantity", 1, type=int)
     note(f"asks the supplier for {quantity} x {product} and doesn't wait")
     pending = call("com.supplier.deliver", [product, quantity], callback="delivered")
     return jsonify(call=pending.id), 202
