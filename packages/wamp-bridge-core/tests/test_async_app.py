@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,9 +16,13 @@ from wamp_bridge.core import (
     ConfigurationError,
     InvalidArgument,
     Outcome,
+    Response,
+    error_of_status,
     generate_secret,
+    is_async_callable,
+    within,
 )
-from wamp_bridge.core.testing import SignedBridge
+from wamp_bridge.core.testing import SignedBridge, read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -117,3 +123,50 @@ def test_an_adapter_puts_its_framework_around_handlers() -> None:
         bridge.invoke("com.shop.f", [1], {"framework": 2})
     (handler,) = wamp.registry.table().procedures.values()
     assert "named" in handler.place
+
+
+async def test_a_function_within_a_context_stays_what_it_is() -> None:
+    seen: list[str] = []
+
+    @contextmanager
+    def context() -> Iterator[None]:
+        seen.append("in")
+        try:
+            yield
+        except ValueError as error:
+            raise KeyError from error
+        finally:
+            seen.append("out")
+
+    async def on_loop(number: int) -> int:
+        await asyncio.sleep(0)
+        seen.append("run")
+        return 1 // number if number else int("no number")
+
+    def in_thread(number: int) -> int:
+        seen.append("run")
+        return 1 // number if number else int("no number")
+
+    for _ in range(2):
+        assert within(in_thread, context)(1) == 1
+        assert await within(on_loop, context)(number=1) == 1
+    assert seen == ["in", "run", "out"] * 4
+    assert [is_async_callable(within(f, context)) for f in (in_thread, on_loop)] == [False, True]
+    with pytest.raises(KeyError):
+        within(in_thread, context)(0)
+    with pytest.raises(KeyError):
+        await within(on_loop, context)(0)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 422, 429, 503, 504])
+def test_the_error_of_a_status_is_what_the_bridge_takes_it_for(status: int) -> None:
+    error = error_of_status(status, "because")
+    assert error is not None
+    with pytest.raises(type(error)) as caught:
+        read_answer(Response(status))
+    assert (error.uri, error.args) == (caught.value.uri, ("because",))
+
+
+@pytest.mark.parametrize("status", [302, 404, 410, 500])
+def test_other_statuses_are_failures(status: int) -> None:
+    assert error_of_status(status) is None

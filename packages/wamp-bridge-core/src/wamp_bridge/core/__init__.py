@@ -9,7 +9,7 @@ from wamp_bridge.core._announce import Announcer
 from wamp_bridge.core._async_app import AsyncWampBridgeBase
 from wamp_bridge.core._async_client import AsyncBridge
 from wamp_bridge.core._bridge_app import BridgeApp, WampBridgeBase
-from wamp_bridge.core._callables import annotation_of, is_async_callable
+from wamp_bridge.core._callables import annotation_of, is_async_callable, within
 from wamp_bridge.core._client import Bridge
 from wamp_bridge.core._commands import Command, commands
 from wamp_bridge.core._deliveries import current_details
@@ -50,6 +50,7 @@ from wamp_bridge.core._errors import (
     Unprocessable,
     UnsupportedMediaType,
     VerificationError,
+    error_of_status,
 )
 from wamp_bridge.core._json import dumps, loads
 from wamp_bridge.core._listing import listing
@@ -143,6 +144,7 @@ __all__ = [
     "commands",
     "current_details",
     "dumps",
+    "error_of_status",
     "escape_segment",
     "generate_secret",
     "is_async_callable",
@@ -150,4 +152,5 @@ __all__ = [
     "loads",
     "parse_envelope",
     "unescape_segment",
+    "within",
 ]

@@ -14,6 +14,7 @@ from wamp_bridge.core._errors import ConfigurationError, InvalidArgument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     Provided = Mapping[type, Callable[[], Any]]
 
@@ -26,6 +27,27 @@ def is_async_callable(function: Any) -> bool:
         return True
     call = None if inspect.isclass(function) else getattr(function, "__call__", None)  # noqa: B004
     return inspect.iscoroutinefunction(call)
+
+
+def within(
+    function: Callable[..., Any], context: Callable[[], AbstractContextManager[Any]]
+) -> Callable[..., Any]:
+    """The function, asynchronous or not as before, run in a new context each time."""
+    if is_async_callable(function):
+
+        @functools.wraps(function)
+        async def run_async(*args: Any, **kwargs: Any) -> Any:
+            with context():
+                return await function(*args, **kwargs)
+
+        return run_async
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with context():
+            return function(*args, **kwargs)
+
+    return run
 
 
 def place_of(function: Any) -> str:
