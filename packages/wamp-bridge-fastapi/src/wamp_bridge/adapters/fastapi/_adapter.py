@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import asynccontextmanager
 from functools import cached_property
@@ -15,16 +14,17 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from wamp_bridge import core
-from wamp_bridge.adapters.fastapi._handlers import current_request, serving, with_http_errors
+from wamp_bridge.adapters.fastapi._handlers import current_request, http_errors, serving
+from wamp_bridge.adapters.fastapi._settings import SettledBridge
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from fastapi import APIRouter
     from starlette.types import Receive
 
 
-class WampBridge(core.AsyncWampBridgeBase):
+class WampBridge(SettledBridge):
     """WAMP in a FastAPI app, or in a Starlette app.
 
     ::
@@ -42,47 +42,7 @@ class WampBridge(core.AsyncWampBridgeBase):
 
     Asynchronous handlers run on the loop and are cancelled when the bridge goes away; others run
     in the thread pool, like path functions.
-
-    Args:
-        url: `WAMP_BRIDGE_URL`. This and those below are read from the environment if left out.
-        app: `WAMP_BRIDGE_APP`.
-        token: `WAMP_BRIDGE_TOKEN`.
-        secret: `WAMP_BRIDGE_SECRET`; several while they rotate.
-        callback_url: `WAMP_BRIDGE_CALLBACK_URL`.
-        prefix: `WAMP_BRIDGE_PREFIX`.
-        timeout: `WAMP_BRIDGE_TIMEOUT`, in seconds.
-        announce: `WAMP_BRIDGE_ANNOUNCE`.
-        verify: `WAMP_BRIDGE_VERIFY`.
-        include_in_schema: Show the dispatcher in the app's OpenAPI.
     """
-
-    def __init__(
-        self,
-        *,
-        url: str | None = None,
-        app: str | None = None,
-        token: str | None = None,
-        secret: str | Sequence[str] | None = None,
-        callback_url: str | None = None,
-        prefix: str | None = None,
-        timeout: float | None = None,
-        announce: bool | None = None,
-        verify: bool | None = None,
-        include_in_schema: bool = False,
-    ) -> None:
-        given = {
-            "WAMP_BRIDGE_URL": url,
-            "WAMP_BRIDGE_APP": app,
-            "WAMP_BRIDGE_TOKEN": token,
-            "WAMP_BRIDGE_SECRET": secret,
-            "WAMP_BRIDGE_CALLBACK_URL": callback_url,
-            "WAMP_BRIDGE_PREFIX": prefix,
-            "WAMP_BRIDGE_TIMEOUT": timeout,
-            "WAMP_BRIDGE_ANNOUNCE": announce,
-            "WAMP_BRIDGE_VERIFY": verify,
-        }
-        super().__init__(given, os.environ)
-        self._include_in_schema = include_in_schema
 
     @cached_property
     def dispatcher(self) -> APIRouter:
@@ -95,7 +55,7 @@ class WampBridge(core.AsyncWampBridgeBase):
             self._dispatch,
             methods=["POST"],
             name="wamp_bridge",
-            include_in_schema=self._include_in_schema,
+            include_in_schema=self.include_in_schema,
             response_model=None,
         )
         self.announcer.prepare()
@@ -122,7 +82,7 @@ class WampBridge(core.AsyncWampBridgeBase):
             from wamp_bridge.adapters.fastapi import _dependencies  # noqa: PLC0415 - as above
 
             function = _dependencies.with_dependencies(function)
-        return with_http_errors(function)
+        return core.within(function, http_errors)
 
     def provided(self) -> Mapping[type, Callable[[], Any]]:
         """A handler's parameter that is annotated with `Request` gets the one that is served."""

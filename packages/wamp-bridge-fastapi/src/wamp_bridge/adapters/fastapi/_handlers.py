@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
 
-from wamp_bridge.core import (
-    BridgeError,
-    CallTimeout,
-    ConfigurationError,
-    Forbidden,
-    InvalidArgument,
-    Unavailable,
-    is_async_callable,
-)
+from wamp_bridge.core import ConfigurationError, error_of_status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from starlette.requests import Request
 
 _request: ContextVar[Request | None] = ContextVar("wamp_bridge_request", default=None)
-
-# As the bridge reads the statuses of answers (protocol, section 3); others are failures.
-_ERRORS: Final[dict[int, type[BridgeError]]] = {
-    400: InvalidArgument,
-    401: Forbidden,
-    403: Forbidden,
-    422: InvalidArgument,
-    429: Unavailable,
-    503: Unavailable,
-    504: CallTimeout,
-}
 
 
 @contextmanager
@@ -60,25 +40,13 @@ def current_request() -> Request:
     return request
 
 
-def with_http_errors(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The handler, with an `HTTPException` raised as the WAMP error of its status."""
-    if is_async_callable(function):
-
-        @functools.wraps(function)
-        async def run_async(*args: Any, **kwargs: Any) -> Any:
-            with _translated():
-                return await function(*args, **kwargs)
-
-        return run_async
-
-    return _translated()(function)
-
-
 @contextmanager
-def _translated() -> Iterator[None]:
+def http_errors() -> Iterator[None]:
+    """Where an `HTTPException` is raised as the WAMP error of its status."""
     try:
         yield
     except HTTPException as error:
-        if error.status_code not in _ERRORS:
+        told = error_of_status(error.status_code, error.detail)
+        if told is None:
             raise
-        raise _ERRORS[error.status_code](error.detail) from error
+        raise told from error
