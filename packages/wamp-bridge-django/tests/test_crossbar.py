@@ -16,6 +16,8 @@ from wamp_bridge.core import ApplicationError, BridgeError, Forbidden
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from django.http import HttpRequest
+
     from wamp_bridge.adapters.django import WampBridge
     from wamp_bridge.core.testing import SignedBridge
 
@@ -46,7 +48,8 @@ def asked(
 
 
 def login(asked: Callable[..., Any], authid: object, ticket: object, **more: Any) -> Any:
-    details = {"session": 1, "transport": {}, "authmethod": "ticket", "ticket": ticket}
+    transport = {"channel_type": "tcp", "peer": "tcp4:192.0.2.7:60760"}
+    details = {"session": 1, "transport": transport, "authmethod": "ticket", "ticket": ticket}
     return asked("authenticate", "realm1", authid, details, **more)
 
 
@@ -124,13 +127,13 @@ def test_a_user_who_is_deactivated_can_not_log_in(asked: Callable[..., Any], ann
 def test_django_hears_of_a_login_that_failed(asked: Callable[..., Any]) -> None:
     heard: list[Any] = []
 
-    def hear(*, credentials: dict[str, str], **_signal: Any) -> None:
-        heard.append(credentials["username"])
+    def hear(*, credentials: dict[str, str], request: HttpRequest, **_signal: Any) -> None:
+        heard.extend([credentials["username"], request.META["REMOTE_ADDR"]])
 
     user_login_failed.connect(hear)
     with pytest.raises(ApplicationError):
         login(asked, "ann", "no")
-    assert heard == ["ann"]
+    assert heard == ["ann", "192.0.2.7"]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.contrib.auth import authenticate as check_password
 from django.contrib.auth import get_user_model
 from django.core import signing
+from django.http import HttpRequest
 
 from wamp_bridge.adapters.django._settings import (
     AUTHORIZE,
@@ -57,7 +58,7 @@ def authenticate(
     ticket = details.get("ticket")
     user = None
     if isinstance(authid, str) and authid and isinstance(ticket, str) and ticket:
-        user = _logged_in(authid, ticket, role)
+        user = _logged_in(authid, ticket, role, _request_of(details))
     if user is None:
         raise ApplicationError(_FAILED, "no user with this ticket")
     return {"role": role, "authid": user.get_username()}
@@ -109,10 +110,12 @@ def _policy() -> Callable[[AbstractBaseUser, str, str], bool]:
     return imported(AUTHORIZE) or may_call_what_is_declared
 
 
-def _logged_in(authid: str, ticket: str, role: str) -> AbstractBaseUser | None:
+def _logged_in(
+    authid: str, ticket: str, role: str, request: HttpRequest
+) -> AbstractBaseUser | None:
     if not ticket.startswith(_MARK):
         name = str(get_user_model().USERNAME_FIELD)
-        return check_password(None, **{name: authid, "password": ticket})
+        return check_password(request, **{name: authid, "password": ticket})
     user = user_by_name(authid, role)
     if user is None:
         return None
@@ -123,6 +126,16 @@ def _logged_in(authid: str, ticket: str, role: str) -> AbstractBaseUser | None:
     except signing.BadSignature:
         return None
     return user if signed == str(user.pk) else None
+
+
+def _request_of(details: Mapping[str, Any]) -> HttpRequest:
+    """A request with the address of the one who joins, for backends that count failures by it."""
+    request = HttpRequest()
+    transport = details.get("transport")
+    peer = transport.get("peer") if isinstance(transport, dict) else None
+    if isinstance(peer, str) and peer.startswith(("tcp4:", "tcp6:")):  # then address and port
+        request.META["REMOTE_ADDR"] = peer[len("tcp4:") :].rpartition(":")[0]
+    return request
 
 
 def _salt(user: AbstractBaseUser) -> str:
