@@ -28,8 +28,9 @@ ROOT = Path(__file__).parent
 PYTHONS = ("3.11", "3.12", "3.13")
 
 # The framework versions that `frameworks` tries, oldest first: the adapter, and what is installed
-# over the lock. Flask 2.3 asks Werkzeug for an attribute that Werkzeug 3.1 no longer has, and the
-# test client of FastAPI's older Starlettes warns of today's anyio.
+# over the lock. Django's last version for Python 3.11 is 5.2. Flask 2.3 asks Werkzeug for an
+# attribute that Werkzeug 3.1 no longer has, and the test client of FastAPI's older Starlettes warns
+# of today's anyio.
 FRAMEWORKS = {
     "django-5.2.0": ("wamp-bridge-django", ["django==5.2"]),
     "django-5.2": ("wamp-bridge-django", ["django==5.2.*"]),
