@@ -144,9 +144,19 @@ def wheels(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """A router, the bridge, a Flask app and a WAMP peer talk; `-- --stay` leaves them running."""
+    """A router, the bridge, a web app and a WAMP peer talk; `-- NAME --stay`: which app, and stay.
+
+    NAME is that of a folder of examples/, flask if left out; with `--stay` they are left running.
+    """
     sync(session, "tests")
     session.run("python", "-m", "examples.demo", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The examples' page in the machine's Chromium; needs that and npm."""
+    sync(session, "browser")
+    session.run("pytest", "examples/page/tests", *session.posargs)
 
 
 def sync(session: nox.Session, group: str, *options: str, only: bool = False) -> None:
