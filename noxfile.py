@@ -28,11 +28,23 @@ ROOT = Path(__file__).parent
 PYTHONS = ("3.11", "3.12", "3.13")
 
 # The framework versions that `frameworks` tries, oldest first: the adapter, and what is installed
-# over the lock. Flask 2.3 asks Werkzeug for an attribute that Werkzeug 3.1 no longer has.
+# over the lock. Django's last version for Python 3.11 is 5.2. Flask 2.3 asks Werkzeug for an
+# attribute that Werkzeug 3.1 no longer has, and the test client of FastAPI's older Starlettes warns
+# of today's anyio.
 FRAMEWORKS = {
+    "django-5.2.0": ("wamp-bridge-django", ["django==5.2"]),
+    "django-5.2": ("wamp-bridge-django", ["django==5.2.*"]),
     "flask-2.3": ("wamp-bridge-flask", ["flask==2.3.*", "werkzeug==2.3.*"]),
     "flask-3.0": ("wamp-bridge-flask", ["flask==3.0.*"]),
     "flask-3.1": ("wamp-bridge-flask", ["flask==3.1.*"]),
+    "fastapi-0.112": (
+        "wamp-bridge-fastapi",
+        ["fastapi==0.112.2", "starlette==0.38.6", "anyio==4.9.*"],
+    ),
+    "fastapi-0.115": ("wamp-bridge-fastapi", ["fastapi==0.115.*", "anyio==4.9.*"]),
+    "fastapi-0.165": ("wamp-bridge-fastapi", ["fastapi==0.165.*"]),
+    "pyramid-2.0": ("wamp-bridge-pyramid", ["pyramid==2.0.*"]),
+    "pyramid-2.1": ("wamp-bridge-pyramid", ["pyramid==2.1.*"]),
 }
 
 # Tests mostly wait for routers and servers to start, so three at once keep two cores busy.
@@ -44,7 +56,13 @@ TYPED = (
     ("noxfile.py", "conftest.py", "docs/conf.py", "tests"),
     ("packages/wamp-bridge-core/tests", "packages/wamp-bridge-core/typing_tests"),
     ("packages/wamp-bridge-core/typing_tests",),
+    ("packages/wamp-bridge-django/src",),
+    ("packages/wamp-bridge-django/tests",),
     ("packages/wamp-bridge-flask/tests",),
+    ("packages/wamp-bridge-fastapi/src",),
+    ("packages/wamp-bridge-fastapi/tests",),
+    ("packages/wamp-bridge-pyramid/src",),
+    ("packages/wamp-bridge-pyramid/tests",),
     ("bridge-server/tests",),
     ("examples",),
 )
@@ -129,13 +147,23 @@ def wheels(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """A router, the bridge, a Flask app and a WAMP peer talk; `-- --stay` leaves them running."""
+    """A router, the bridge, a web app and a WAMP peer talk; `-- NAME --stay`: which app, and stay.
+
+    NAME is that of a folder of examples/, flask if left out; with `--stay` they are left running.
+    """
     sync(session, "tests")
     session.run(
         *("python", "-m", "examples.demo", *session.posargs),
         interrupt_timeout=30,  # it has much to end
         terminate_timeout=30,
     )
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """The examples' page in the machine's Chromium; needs that and npm."""
+    sync(session, "browser")
+    session.run("pytest", "examples/page/tests", *session.posargs)
 
 
 def sync(session: nox.Session, group: str, *options: str, only: bool = False) -> None:

@@ -1,1 +1,1 @@
-"""The demo: a Flask app and a WAMP program talk through the bridge, in all directions."""
+"""The demo: a web app and a WAMP program talk through the bridge, in all directions."""

@@ -10,13 +10,16 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from examples.demo.page import fetch_autobahn
 from examples.demo.programs import EXAMPLES, Program, free_port
+from examples.demo.router import start_router
 from examples.demo.stage import DemoError, Stage
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import httpx
+    from examples.demo.shops import Shop
 
 TOKEN = "demo-token"  # noqa: S105 - of a bridge that listens on loopback, while the demo lasts
 
@@ -27,25 +30,31 @@ _FLASK_LOG = re.compile(r"\[[^]]*] INFO in \w+: ")
 
 @dataclass
 class Cast:
-    """Where everybody is."""
+    """Where everybody is; programs join at `router`, users of the shop at `users_router`."""
 
+    kind: Shop
     bridge: str
     router: str
+    users_router: str
     shop: str
     http: httpx.AsyncClient
     stage: Stage
 
 
 async def raise_curtain(
-    stage: Stage, programs: list[Program], http: httpx.AsyncClient, folder: Path
+    kind: Shop, stage: Stage, programs: list[Program], http: httpx.AsyncClient, folder: Path
 ) -> Cast:
     """Start the router and the bridge, the supplier, the shop; in this order here, in any order."""
+    await fetch_autobahn()
+    given = await start_router(programs, kind, folder) if kind.knows_users else None
+    bridge, router, environ = await start_bridge(programs, folder, given and given.for_programs)
     port = free_port()
-    shop = f"http://127.0.0.1:{port}"
-    bridge, router, environ = await start_bridge(programs, folder)
-    environ["WAMP_BRIDGE_CALLBACK_URL"] = f"{shop}/wamp/"
+    users_router = given.for_browsers if given else router
+    cast = Cast(kind, bridge, router, users_router, f"http://127.0.0.1:{port}", http, stage)
+    environ["WAMP_BRIDGE_CALLBACK_URL"] = f"{cast.shop}/wamp/"
+    environ["WAMP_BRIDGE_PREFIX"] = "com.shop"
     environ["SHOP_DATABASE"] = str(folder / "shop.db")
-    cast = Cast(bridge, router, shop, http, stage)
+    environ["SHOP_ROUTER"] = users_router
 
     joined = asyncio.Event()
 
@@ -55,26 +64,48 @@ async def raise_curtain(
         else:
             await stage.say("supplier", line)
 
-    async def shop_says(line: str) -> None:
-        await stage.say("shop", _FLASK_LOG.sub("", line))
-
     command = [sys.executable, str(EXAMPLES / "peers" / "supplier.py"), router]
     supplier = await Program.start("the supplier", *command, tell=supplier_says)
     programs.append(supplier)
-    gunicorn = ["gunicorn", "--workers=2", f"--bind=127.0.0.1:{port}", "--log-level=warning"]
-    command = [sys.executable, "-m", *gunicorn, "--no-control-socket", "shop:app"]
-    program = await Program.start(
-        "the shop", *command, tell=shop_says, environ=environ, folder=EXAMPLES / "flask"
-    )
-    programs.append(program)
+    await start_shop(programs, cast, port, environ)
 
     await supplier.until(joined, _READY_SECONDS)
     await announced(cast)
     return cast
 
 
-async def start_bridge(programs: list[Program], folder: Path) -> tuple[str, str, dict[str, str]]:
-    """`wamp-bridge dev`: where bridge and router are, and what it prints for an app."""
+async def start_shop(
+    programs: list[Program], cast: Cast, port: int, environ: dict[str, str]
+) -> None:
+    """The shop, under its server."""
+
+    async def shop_says(line: str) -> None:
+        await cast.stage.say("shop", _FLASK_LOG.sub("", line))
+
+    kind = cast.kind
+    for arguments in kind.preparation:
+        command = [sys.executable, *arguments.split()]
+        started = await Program.start(
+            "the shop", *command, tell=shop_says, environ=environ, folder=kind.folder
+        )
+        programs.append(started)
+        await started.succeed(_READY_SECONDS)
+    started = await Program.start(
+        "the shop", *kind.command(port), tell=shop_says, environ=environ, folder=kind.folder
+    )
+    programs.append(started)
+
+
+async def start_bridge(
+    programs: list[Program], folder: Path, given: str | None
+) -> tuple[str, str, dict[str, str]]:
+    """`wamp-bridge dev`: where bridge and router are, and what it prints for an app.
+
+    Args:
+        programs: To which it is added.
+        folder: What it keeps is here.
+        given: The router, if it isn't to start one.
+    """
     ready = asyncio.Event()
     environ: dict[str, str] = {}
     addresses: list[str] = []
@@ -91,8 +122,9 @@ async def start_bridge(programs: list[Program], folder: Path) -> tuple[str, str,
             print(f"  ... {in_words(line)}", flush=True)
 
     command = [sys.executable, "-m", "wamp_bridge_server", "dev", f"--token={TOKEN}"]
-    where = ["--listen=127.0.0.1:0", "--router-listen=127.0.0.1:0", f"--data={folder}"]
-    program = await Program.start("the bridge", *command, *where, tell=bridge_says)
+    command += ["--listen=127.0.0.1:0", f"--data={folder}"]
+    command += [f"--router={given}"] if given else ["--router-listen=127.0.0.1:0"]
+    program = await Program.start("the bridge", *command, tell=bridge_says)
     programs.append(program)
     await program.until(ready, _FIRST_USE_SECONDS)
     bridge, router = addresses[:2]

@@ -21,6 +21,10 @@ EXAMPLES = Path(__file__).resolve().parent.parent
 _FAREWELL_SECONDS = 10.0
 
 
+class PeerError(DemoError):
+    """A small WAMP program ended with an error, which it has printed."""
+
+
 class Program:
     """A program that the demo has started; `tell` gets its lines, and the last few are kept."""
 
@@ -72,6 +76,18 @@ class Program:
         if not event.is_set():
             raise DemoError(f"{self.name} didn't start:\n" + "\n".join(self.tail))
 
+    async def succeed(self, seconds: float) -> None:
+        """Wait for its end."""
+        try:
+            async with asyncio.timeout(seconds):
+                status = await self._process.wait()
+        except TimeoutError:
+            raise DemoError(f"{self.name} took longer than {seconds:g} s") from None
+        if status != 0:
+            if self._reader is not None:
+                await self._reader
+            raise DemoError(f"{self.name} didn't start:\n" + "\n".join(self.tail))
+
     async def stop(self) -> None:
         """End it by its pid: kindly, then its whole group."""
         self._ending = True
@@ -104,7 +120,7 @@ async def run_peer(script: str, *arguments: str) -> Any:
         await process.wait()
         raise DemoError(f"{script} had no answer within {SCENE_SECONDS:g} s") from None
     if process.returncode != 0:
-        raise DemoError(f"{script}: {errors.decode().strip()}")
+        raise PeerError(f"{script}: {errors.decode().strip()}")
     return json.loads(output) if output.strip() else None
 
 

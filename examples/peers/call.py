@@ -24,10 +24,15 @@ parser = ArgumentParser(description="Call a procedure over WAMP.")
 parser.add_argument("procedure")
 parser.add_argument("args", nargs="*", type=value)
 parser.add_argument("--router", default="ws://127.0.0.1:8080/ws")
+parser.add_argument("--user", help="who joins, where the router wants to know")
+parser.add_argument("--password", help="the user's")
 options = parser.parse_args()
 
+login = {"ticket": {"authid": options.user, "ticket": options.password}}
 caller = Component(
-    transports=[{"type": "websocket", "url": options.router, "max_retries": 0}], realm="realm1"
+    transports=[{"type": "websocket", "url": options.router, "max_retries": 0}],
+    realm="realm1",
+    authentication=login if options.user else None,
 )
 results: list[Any] = []
 

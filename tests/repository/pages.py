@@ -59,6 +59,11 @@ class Block:
         return "install" in self.options.get("class", "").split()
 
     @property
+    def adds(self) -> bool:
+        """Whether this comes at the end of a file that is there."""
+        return "end" in self.options.get("class", "").split()
+
+    @property
     def is_output(self) -> bool:
         """Whether this is what a terminal shows, by the block before it or while it runs."""
         return "output" in self.options.get("class", "").split()

@@ -181,7 +181,8 @@ class Player:
             elif "." in block.caption:
                 path = self._folder / block.caption
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(self._ported(block.text), encoding="utf-8")
+                with path.open("a" if block.adds else "w", encoding="utf-8") as file:
+                    file.write(self._ported(block.text))
 
     def _type(self, block: Block) -> list[str] | None:
         written: list[str] = []
@@ -214,17 +215,15 @@ class Player:
         return self._terminals[name]
 
     def _listening(self, command: str) -> str:
-        """Give `wamp-bridge dev` the ports that the reader would leave out."""
+        """Give `wamp-bridge dev` and `runserver` the ports that the reader would leave out."""
+        command = command.replace("manage.py runserver", "manage.py runserver 127.0.0.1:8000")
         options = "--listen 127.0.0.1:8181 --router-listen 127.0.0.1:8080"
         return command.replace("wamp-bridge dev", f"wamp-bridge dev {options}")
 
     def _ported(self, text: str) -> str:
+        place = r"(//127\.0\.0\.1:|--port |(?:--bind |runserver |listen |listen = )127\.0\.0\.1:)"
         for number, port in self._ports.items():
-            text = re.sub(
-                rf"(//127\.0\.0\.1:|--port |--bind 127\.0\.0\.1:|-listen 127\.0\.0\.1:){number}\b",
-                rf"\g<1>{port}",
-                text,
-            )
+            text = re.sub(rf"{place}{number}\b", rf"\g<1>{port}", text)
         return text
 
 

@@ -17,8 +17,9 @@ from repository.player import Player
 if TYPE_CHECKING:
     from pathlib import Path
 
-# The ports that a reader has: the bridge's, the router's, `flask run`'s and a plain app's.
-PORTS = ("8181", "8080", "5000", "8000")
+# The ports that a reader has: the bridge's, the router's, `flask run`'s, a plain app's and two
+# more for Django, Pyramid's.
+PORTS = ("8181", "8080", "5000", "8000", "8001", "8002", "6543")
 
 PLAYED = [page for page in PAGES if page.parent.name == "docs"]
 

@@ -4,13 +4,17 @@ What it offers and hears is in views.py. Where the bridge is and who the app is 
 environment, as `wamp-bridge dev` prints it.
 """
 
+from pathlib import Path
+
 from flask import Flask
 
 from wamp_bridge.adapters.flask import dispatcher
 
 from . import storage, views
 
-app = Flask(__name__)
+PAGE = Path(__file__).resolve().parents[2] / "page"
+
+app = Flask(__name__, static_folder=str(PAGE), static_url_path="/static")
 app.config["WAMP_BRIDGE_PREFIX"] = "com.shop"
 app.logger.setLevel("INFO")
 

@@ -1,4 +1,4 @@
-"""The shop's database, and its journal: a SQLite file that all worker processes share."""
+"""The shop's database: a SQLite file that all worker processes share."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from flask import Flask, current_app, g
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS product (name TEXT PRIMARY KEY, price REAL, stock INTEGER);
-CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY, text TEXT);
 INSERT OR IGNORE INTO product VALUES ('kettle', 23, 4), ('teapot', 30, 6), ('tea', 4, 50);
 """
 
@@ -25,6 +24,7 @@ class Product:
 def init_app(app: Flask) -> None:
     """Make the database where `SHOP_DATABASE` says, or in the instance folder."""
     app.config["DATABASE"] = str(Path(app.instance_path) / "shop.db")
+    app.config["ROUTER"] = "ws://127.0.0.1:8080/ws"
     app.config.from_prefixed_env("SHOP")
     Path(app.config["DATABASE"]).parent.mkdir(parents=True, exist_ok=True)
     with app.app_context():
@@ -71,15 +71,3 @@ def take(name: str, quantity: int) -> bool:
     """Take so many from the stock, if that many are there."""
     statement = "UPDATE product SET stock = stock - ? WHERE name = ? AND stock >= ?"
     return database().execute(statement, [quantity, name, quantity]).rowcount == 1
-
-
-def note(text: str) -> None:
-    """Write a line into the journal, which the page shows and the log has too."""
-    database().execute("INSERT INTO journal (text) VALUES (?)", [text])
-    current_app.logger.info("%s", text)
-
-
-def journal() -> list[str]:
-    """The latest lines, newest first."""
-    rows = database().execute("SELECT text FROM journal ORDER BY id DESC LIMIT 20")
-    return [text for (text,) in rows]

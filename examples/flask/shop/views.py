@@ -1,12 +1,12 @@
 """What the shop offers to browsers, and what it offers to WAMP."""
 
-from flask import Blueprint, jsonify, render_template, request
+from flask import Blueprint, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from wamp_bridge.adapters.flask import call, callback, publish, rpc, sub
 from wamp_bridge.core import ApplicationError, BridgeError, Outcome
 
-from .storage import add_to_stock, find_product, journal, note, products, set_price, take
+from .storage import add_to_stock, find_product, products, set_price, take
 
 shop = Blueprint("shop", __name__)
 
@@ -20,7 +20,7 @@ def price(product: str) -> float:
     found = find_product(product)
     if found is None:
         raise ApplicationError("com.shop.error.unknown_product", product)
-    note(f"is asked for the price of a {product}, says {found.price:.2f}")
+    say(f"is asked for the price of a {product}, says {found.price:.2f}")
     return found.price
 
 
@@ -28,7 +28,8 @@ def price(product: str) -> float:
 def supplier_changed_price(product: str, price: float) -> None:
     """The supplier asks for more or less; we sell for a quarter more."""
     set_price(product, price * 1.25)
-    note(f"hears that a {product} costs {price:.2f} now, sells it for {price * 1.25:.2f}")
+    say(f"hears that a {product} costs {price:.2f} now, sells it for {price * 1.25:.2f}")
+    tell_change(product)
 
 
 @callback()
@@ -37,18 +38,25 @@ def delivered(outcome: Outcome) -> None:
     if outcome.succeeded:
         delivery = outcome.value()
         add_to_stock(delivery["product"], delivery["quantity"])
-        note(f"receives {delivery['quantity']} x {delivery['product']}")
+        say(f"receives {delivery['quantity']} x {delivery['product']}")
+        tell_change(delivery["product"])
     else:
-        note(f"hears that a delivery failed: {outcome.error}")
+        say(f"hears that a delivery failed: {outcome.error}")
 
 
-# What browsers ask for.
+# What browsers ask for. Their page is a static file; see examples/page.
 
 
 @shop.get("/")
 def page() -> ResponseReturnValue:
     """The shop window."""
-    return render_template("shop.html", products=products(), journal=journal())
+    return current_app.send_static_file("index.html")
+
+
+@shop.get("/state")
+def state() -> ResponseReturnValue:
+    """What the page shows at the start, and where it hears of all that comes later."""
+    return jsonify(router=current_app.config["ROUTER"], realm="realm1", products=products())
 
 
 @shop.post("/orders")
@@ -57,17 +65,18 @@ def order() -> ResponseReturnValue:
     product, quantity = request.form["product"], request.form.get("quantity", 1, type=int)
     if not take(product, quantity):
         return jsonify(error=f"there are not {quantity} x {product} left"), 409
-    note(f"sells {quantity} x {product} and tells everybody")
+    say(f"sells {quantity} x {product} and tells everybody")
     publish("ordered", [product, quantity])
+    tell_change(product)
     return jsonify(product=product, quantity=quantity), 201
 
 
 @shop.get("/quotes/<product>")
 def quote(product: str) -> ResponseReturnValue:
     """Ask the supplier for a price, and wait for it."""
-    note(f"asks the supplier what a {product} costs")
+    say(f"asks the supplier what a {product} costs")
     supplier_price = call("com.supplier.quote", [product])
-    note(f"hears from the supplier: {supplier_price:.2f}")
+    say(f"hears from the supplier: {supplier_price:.2f}")
     return jsonify(product=product, price=supplier_price)
 
 
@@ -75,7 +84,7 @@ def quote(product: str) -> ResponseReturnValue:
 def deliver() -> ResponseReturnValue:
     """Ask the supplier for more, which takes a while: `delivered` will hear of it."""
     product, quantity = request.form["product"], request.form.get("quantity", 1, type=int)
-    note(f"asks the supplier for {quantity} x {product} and doesn't wait")
+    say(f"asks the supplier for {quantity} x {product} and doesn't wait")
     pending = call("com.supplier.deliver", [product, quantity], callback="delivered")
     return jsonify(call=pending.id), 202
 
@@ -84,3 +93,15 @@ def deliver() -> ResponseReturnValue:
 def bridge_failed(error: BridgeError) -> ResponseReturnValue:
     """The bridge, the router or the supplier let us down."""
     return jsonify(error=error.uri, detail=str(error)), error.status
+
+
+def tell_change(product: str) -> None:
+    """Tell everybody what it costs and how many are left: `com.shop.changed`."""
+    found = find_product(product)
+    if found is not None:
+        publish("changed", [found.name, found.price, found.stock])
+
+
+def say(text: str) -> None:
+    """Write a line into the log."""
+    current_app.logger.info("%s", text)

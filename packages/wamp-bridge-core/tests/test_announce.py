@@ -169,6 +169,27 @@ def test_a_prepared_app_is_announced_when_a_socket_listens(server: PlainServer) 
     assert len(server.asked) == 1
 
 
+def test_an_app_whose_server_starts_again_is_announced_again(server: PlainServer) -> None:
+    app = app_at(server.url)
+    for times in (1, 2):
+        app.announcer.starting()
+        with socket.create_server(("127.0.0.1", 0)):
+            eventually_sync(lambda: app.announcer.answered)
+        app.close()
+        assert len(server.asked) == times
+    assert app.announcer.looked() is False
+
+
+def test_a_server_that_takes_long_to_start_is_still_seen(server: PlainServer) -> None:
+    app = app_at(server.url)
+    app.announcer.prepare()
+    eventually_sync(lambda: not ours())
+    app.announcer.starting()
+    assert ours() == ["wamp-bridge-look"]
+    with socket.create_server(("127.0.0.1", 0)):
+        eventually_sync(lambda: app.announcer.answered)
+
+
 def test_looking_out_ends_though_nothing_is_seen(server: PlainServer) -> None:
     app = app_at(server.url)
     app.announcer.prepare()
@@ -308,6 +329,8 @@ def test_a_socket_must_be_seen_twice() -> None:
         (["gunicorn.arbiter", "gunicorn.util", "gunicorn.workers.base"], {}, Role.UNKNOWN),
         (["importlib._bootstrap", "gunicorn.workers.base"], {}, Role.UNKNOWN),
         (["uvicorn.server"], {}, Role.SERVER),
+        (["uvicorn.supervisors.multiprocess", "uvicorn.main"], {}, Role.BYSTANDER),
+        (["uvicorn.server", "uvicorn.supervisors.multiprocess"], {}, Role.SERVER),
         (["uvicornish"], {}, Role.UNKNOWN),
         (["werkzeug._reloader"], {}, Role.BYSTANDER),
         (["werkzeug._reloader"], {"WERKZEUG_RUN_MAIN": "true"}, Role.UNKNOWN),

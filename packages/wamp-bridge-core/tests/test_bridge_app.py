@@ -180,3 +180,23 @@ def test_several_apps_serve_the_same_handlers(server: PlainServer) -> None:
         manifest = SignedBridge(wamp.handle, [SECRET]).manifest()
         assert list(manifest["procedures"]) == [path.split("/")[2]]
         wamp.close()
+
+
+async def test_asynchronous_code_of_a_synchronous_framework_asks_the_same(
+    wamp: WampBridgeBase, server: PlainServer
+) -> None:
+    wamp.callback("done")(lambda _outcome: None)
+    assert await wamp.acall("f", [1], timeout=2) == 3
+    assert (await wamp.acall("f", full=True)).args == [3]
+    server.answering = lambda _: Reply(202, {"id": "c", "status": "pending"})
+    assert (await wamp.acall("f", callback="done")).id == "c"
+    server.answering = lambda _: Reply(200, {"publication": 7})
+    assert await wamp.apublish("t", {"a": 1}, options={"retain": True}) == 7
+    assert [asked.path for asked in server.asked] == [
+        *["/call/com.shop.f/"] * 3,
+        "/publish/com.shop.t/",
+    ]
+    assert server.asked[2].document["callback"] == "http://127.0.0.1:9/wamp/callback/done/"
+    with pytest.raises(ConfigurationError, match="nobody"):
+        await wamp.acall("f", callback="nobody")
+    await wamp.aclose()

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import functools
+import runpy
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +14,9 @@ from wamp_bridge.core import (
     InvocationDetails,
     Registry,
 )
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_names_come_from_functions_or_are_given() -> None:
@@ -184,3 +188,34 @@ def test_threads_may_declare_together() -> None:
     for thread in threads:
         thread.join()
     assert len(registry.table().procedures) == 400
+
+
+SCRIPT = """
+@rpc()
+def f():
+    return __name__
+
+@rpc("g")
+def g():
+    pass
+"""
+
+
+@pytest.mark.parametrize("script", ["__main__", "__mp_main__"])
+def test_a_script_that_a_server_loads_by_its_name_declares_its_handlers_anew(
+    tmp_path: Path, script: str
+) -> None:
+    registry = Registry()
+    path = tmp_path / "main.py"
+    path.write_text(SCRIPT)
+    for name in (script, "main"):
+        runpy.run_path(str(path), {"rpc": registry.rpc}, name)
+        table = registry.table().procedures
+        assert (list(table), table["f"].function()) == (["f", "g"], name)
+    with pytest.raises(DuplicateName):
+        runpy.run_path(str(path), {"rpc": registry.rpc}, "main")
+    with pytest.raises(DuplicateName):
+        runpy.run_path(str(path), {"rpc": registry.rpc}, "other")
+    path.write_text("\n" + SCRIPT)
+    with pytest.raises(DuplicateName):
+        runpy.run_path(str(path), {"rpc": registry.rpc}, script)

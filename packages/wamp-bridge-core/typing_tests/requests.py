@@ -6,6 +6,7 @@ from typing import Any, assert_type
 
 from wamp_bridge.core import (
     AsyncBridge,
+    AsyncWampBridgeBase,
     Bridge,
     BridgeError,
     CallResult,
@@ -19,6 +20,7 @@ from wamp_bridge.core import (
 )
 
 wamp = WampBridgeBase()
+async_wamp = AsyncWampBridgeBase()
 settings = Settings(url="http://localhost:8181/", token="t")  # noqa: S106 - made up
 
 
@@ -59,3 +61,11 @@ async def on_a_loop() -> None:
         assert_type(await bridge.call("f", callback="done"), PendingCall)
         assert_type(await bridge.publish("t"), int | None)
         assert_type(await bridge.sources(), list[Source])
+
+
+async def in_a_path_function() -> None:
+    assert_type(await async_wamp.call("function", ["arg1"]), Any)
+    assert_type(await async_wamp.call("function", full=True), CallResult)
+    assert_type(await async_wamp.call("function", callback="done"), PendingCall)
+    assert_type(await async_wamp.publish("sujet"), int | None)
+    assert_type(await async_wamp.announce(), Source)

@@ -6,9 +6,13 @@ own, as `wamp_bridge.adapters.flask`.
 """
 
 from wamp_bridge.core._announce import Announcer
+from wamp_bridge.core._async_app import AsyncWampBridgeBase
 from wamp_bridge.core._async_client import AsyncBridge
-from wamp_bridge.core._bridge_app import WampBridgeBase
+from wamp_bridge.core._bridge_app import BridgeApp, WampBridgeBase
+from wamp_bridge.core._callables import annotation_of, is_async_callable, within
 from wamp_bridge.core._client import Bridge
+from wamp_bridge.core._commands import Command, commands
+from wamp_bridge.core._deliveries import current_details
 from wamp_bridge.core._dispatch import Dispatcher
 from wamp_bridge.core._envelopes import (
     Envelope,
@@ -46,6 +50,7 @@ from wamp_bridge.core._errors import (
     Unprocessable,
     UnsupportedMediaType,
     VerificationError,
+    error_of_status,
 )
 from wamp_bridge.core._json import dumps, loads
 from wamp_bridge.core._listing import listing
@@ -75,13 +80,16 @@ __all__ = [
     "Announcer",
     "ApplicationError",
     "AsyncBridge",
+    "AsyncWampBridgeBase",
     "BadRequest",
     "Bridge",
+    "BridgeApp",
     "BridgeError",
     "BridgeUnreachable",
     "CallResult",
     "CallTimeout",
     "Canceled",
+    "Command",
     "ConfigurationError",
     "Conflict",
     "Dispatcher",
@@ -131,12 +139,18 @@ __all__ = [
     "VerificationError",
     "WampBridgeBase",
     "WebhookSigner",
+    "annotation_of",
     "check_uri",
+    "commands",
+    "current_details",
     "dumps",
+    "error_of_status",
     "escape_segment",
     "generate_secret",
+    "is_async_callable",
     "listing",
     "loads",
     "parse_envelope",
     "unescape_segment",
+    "within",
 ]

@@ -59,6 +59,18 @@ class Announcer:
             self._lookout = Lookout()
             _watch.add(self, start=not self._lookout.spawner)
 
+    def starting(self) -> None:
+        """A server has started the app and will listen at any moment: look out from now on.
+
+        For the server's own word that comes before its socket is open, as a lifespan's start. An
+        app that was stopped is announced again.
+        """
+        if self._ends.is_set():
+            self._ends = threading.Event()
+            self._begun = self.answered = False
+        self._lookout = None
+        self.prepare()
+
     def serving(self) -> None:
         """This process serves for certain, its server says so: announce now."""
         if self._begun or self.answered or self._ends.is_set():

@@ -1,4 +1,8 @@
-"""`WampBridgeBase`: all of wamp-bridge for one app, for the adapter of a framework to complete."""
+"""All of wamp-bridge for one app, for the adapter of a framework to complete.
+
+`WampBridgeBase` is for frameworks whose code waits in its thread; `AsyncWampBridgeBase`, in
+`_async_app`, for those whose code waits on a loop.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +33,13 @@ if TYPE_CHECKING:
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 
-class WampBridgeBase:
+class BridgeApp:
     """An app's handlers, settings, dispatcher and bridge.
 
-    An adapter subclasses it and adds what its framework has of its own: where settings come from
-    (`configure`, or `add_mount` for each app), how requests and responses are translated (`handle`
-    or `handle_async`), where the dispatcher is mounted, and hints of when the app is being served
-    (`announcer`).
+    An adapter subclasses one of its two kinds and adds what its framework has of its own: where
+    settings come from (`configure`, or `add_mount` for each app), how requests and responses are
+    translated (`handle` or `handle_async`), where the dispatcher is mounted, hints of when the app
+    is being served (`announcer`), and what handlers get of it (`adapted`, `provided`).
 
     Every instance has a registry of its own, so that two apps, or two tests, know nothing of one
     another.
@@ -45,17 +49,33 @@ class WampBridgeBase:
     """
 
     def __init__(self, *sources: Mapping[str, Any]) -> None:
-        self.registry = Registry()
+        self.registry = Registry(self.provided(), adapt=self.adapted)
         self._mount = Mount(self.registry, *(sources or (os.environ,)))
         self._mounted = 0
 
-    def add_mount(self, *sources: Mapping[str, Any]) -> Mount:
+    def adapted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """What is called for a function that is declared as a handler; the function itself.
+
+        An adapter may return another that does what the framework does around its own functions.
+        WAMP's arguments are fitted to the signature of what is returned.
+        """
+        return function
+
+    def provided(self) -> Mapping[type, Callable[[], Any]]:
+        """What brings the values for handlers' parameters that are annotated with these classes."""
+        return {}
+
+    def add_mount(self, *sources: Mapping[str, Any], registry: Registry | None = None) -> Mount:
         """Let one more app serve the handlers, with settings and connections of its own.
 
         For a framework that can run several apps in a process; its adapter keeps the mount with
         the app, and finds it again in `current_mount`.
+
+        Args:
+            *sources: Mappings with settings, as for `configure`.
+            registry: The handlers, where that app has its own.
         """
-        self._mount = Mount(self.registry, *sources)
+        self._mount = Mount(self.registry if registry is None else registry, *sources)
         self._mounted += 1
         return self._mount
 
@@ -128,6 +148,10 @@ class WampBridgeBase:
         """Stop announcing and give the connections of `bridge` back."""
         self.mount.close()
 
+    async def aclose(self) -> None:
+        """As `close`, and give back those of `async_bridge` on this loop."""
+        await self.mount.aclose()
+
     def rpc(
         self,
         name: str | None = None,
@@ -163,6 +187,38 @@ class WampBridgeBase:
     ) -> Callable[[_Function], _Function]:
         """Declare the decorated function as a receiver of outcomes; see `Registry.callback`."""
         return self.registry.callback(name, progress=progress)
+
+    def check_callback(self, callback: str) -> None:
+        """Refuse the name of a callback that no handler has; URLs are another's business.
+
+        Raises:
+            ConfigurationError: It names no handler of this app.
+        """
+        if "://" in callback:
+            return
+        if callback not in self.mount.registry.table(self.settings.prefix).callbacks:
+            raise ConfigurationError(f"no @callback() of this app is named {callback!r}")
+
+    def handle(
+        self, request: Request, *, run_async: Callable[[Awaitable[Any]], Any] | None = None
+    ) -> Response:
+        """Serve a request of the bridge in this thread; see `Dispatcher.dispatch`."""
+        self.announcer.requested()
+        return self.core_dispatcher.dispatch(request, run_async=run_async)
+
+    async def handle_async(
+        self,
+        request: Request,
+        *,
+        run_sync: Callable[[Callable[[], Any]], Awaitable[Any]] | None = None,
+    ) -> Response:
+        """Serve a request of the bridge on the running loop; see `Dispatcher.dispatch_async`."""
+        self.announcer.requested()
+        return await self.core_dispatcher.dispatch_async(request, run_sync=run_sync)
+
+
+class WampBridgeBase(BridgeApp):
+    """A `BridgeApp` whose code waits in its thread for what it asks of the bridge."""
 
     @overload
     def call(
@@ -241,6 +297,45 @@ class WampBridgeBase:
         """Publish an event and return its id; see `Bridge.publish`."""
         return self.bridge.publish(topic, args, kwargs, options=options, timeout=timeout)
 
+    async def acall(
+        self,
+        procedure: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        callback: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        full: bool = False,
+    ) -> Any:
+        """As `call`, for the asynchronous code that such a framework has, too."""
+        if callback is not None:
+            self.check_callback(callback)
+        call: Any = self.async_bridge.call  # whose overloads are those of our `call`
+        return await call(
+            procedure,
+            args,
+            kwargs,
+            timeout=timeout,
+            callback=callback,
+            options=options,
+            full=full,
+        )
+
+    async def apublish(
+        self,
+        topic: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        options: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> int | None:
+        """As `publish`, for the asynchronous code that such a framework has, too."""
+        return await self.async_bridge.publish(
+            topic, args, kwargs, options=options, timeout=timeout
+        )
+
     def announce(self, *, wait: bool = False) -> Source:
         """Announce this app now; see `Bridge.announce`. `announcer` does it by itself."""
         return self.bridge.announce(wait=wait)
@@ -249,31 +344,3 @@ class WampBridgeBase:
         """Take back all that this app serves, and announce it no more by itself."""
         self.announcer.stop()
         self.bridge.withdraw()
-
-    def check_callback(self, callback: str) -> None:
-        """Refuse the name of a callback that no handler has; URLs are another's business.
-
-        Raises:
-            ConfigurationError: It names no handler of this app.
-        """
-        if "://" in callback:
-            return
-        if callback not in self.registry.table(self.settings.prefix).callbacks:
-            raise ConfigurationError(f"no @callback() of this app is named {callback!r}")
-
-    def handle(
-        self, request: Request, *, run_async: Callable[[Awaitable[Any]], Any] | None = None
-    ) -> Response:
-        """Serve a request of the bridge in this thread; see `Dispatcher.dispatch`."""
-        self.announcer.requested()
-        return self.core_dispatcher.dispatch(request, run_async=run_async)
-
-    async def handle_async(
-        self,
-        request: Request,
-        *,
-        run_sync: Callable[[Callable[[], Any]], Awaitable[Any]] | None = None,
-    ) -> Response:
-        """Serve a request of the bridge on the running loop; see `Dispatcher.dispatch_async`."""
-        self.announcer.requested()
-        return await self.core_dispatcher.dispatch_async(request, run_sync=run_sync)

@@ -7,12 +7,16 @@ import inspect
 import re
 import types
 import typing
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Union
 
 from wamp_bridge.core._errors import ConfigurationError, InvalidArgument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    Provided = Mapping[type, Callable[[], Any]]
 
 
 def is_async_callable(function: Any) -> bool:
@@ -25,6 +29,27 @@ def is_async_callable(function: Any) -> bool:
     return inspect.iscoroutinefunction(call)
 
 
+def within(
+    function: Callable[..., Any], context: Callable[[], AbstractContextManager[Any]]
+) -> Callable[..., Any]:
+    """The function, asynchronous or not as before, run in a new context each time."""
+    if is_async_callable(function):
+
+        @functools.wraps(function)
+        async def run_async(*args: Any, **kwargs: Any) -> Any:
+            with context():
+                return await function(*args, **kwargs)
+
+        return run_async
+
+    @functools.wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        with context():
+            return function(*args, **kwargs)
+
+    return run
+
+
 def place_of(function: Any) -> str:
     """Where a function is written, for a person: `shop.views.buy (shop/views.py:12)`."""
     plain = _unwrapped(function)
@@ -33,45 +58,55 @@ def place_of(function: Any) -> str:
     return f"{name} ({code.co_filename}:{code.co_firstlineno})" if code is not None else name
 
 
+# What a module is called while it is run, and in the processes that multiprocessing spawns.
+_SCRIPTS: Final = frozenset({"__main__", "__mp_main__"})
+
+
 class Binder:
-    """Fits WAMP's arguments to a function's parameters, and the details where they are wanted.
+    """Fits WAMP's arguments to a function's parameters, and what else they want to them.
 
     Args:
         function: The handler.
         details_class: A parameter annotated with this class receives the details.
+        provided: What brings the value for a parameter annotated with one of these classes.
 
     Raises:
-        ConfigurationError: Two parameters want the details.
+        ConfigurationError: Two parameters want the same.
     """
 
-    __slots__ = ("_details", "_name", "_payload", "_signature")
+    __slots__ = ("_details", "_payload", "_provided", "_signature")
 
-    def __init__(self, function: Callable[..., Any], details_class: type) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        details_class: type | None,
+        provided: Provided | None = None,
+    ) -> None:
         self._signature = _signature_of(function)
-        self._name = place_of(function)
         self._details: inspect.Parameter | None = None
+        self._provided: list[tuple[inspect.Parameter, Callable[[], Any]]] = []
         self._payload = self._signature
         if self._signature is None:
             return
-        wanting = _parameters_of_class(function, self._signature, details_class)
-        if len(wanting) > 1:
-            raise ConfigurationError(
-                f"{self._name}: only one parameter can be annotated {details_class.__name__}"
-            )
-        if wanting:
-            self._details = wanting[0]
-            self._payload = self._signature.replace(
-                parameters=[
-                    parameter
-                    for parameter in self._signature.parameters.values()
-                    if parameter is not self._details
-                ]
-            )
+        if details_class is not None:
+            self._details = _parameter_of_class(function, self._signature, details_class)
+        for wanted, provide in (provided or {}).items():
+            parameter = _parameter_of_class(function, self._signature, wanted)
+            if parameter is not None:
+                self._provided.append((parameter, provide))
+        ours = [self._details, *(parameter for parameter, _ in self._provided)]
+        left = [each for each in self._signature.parameters.values() if each not in ours]
+        self._payload = self._signature.replace(parameters=left)
 
     @property
     def wants_details(self) -> bool:
         """Whether a parameter receives the details."""
         return self._details is not None
+
+    @property
+    def wants_provided(self) -> bool:
+        """Whether a parameter receives something that the app's framework provides."""
+        return bool(self._provided)
 
     def bind(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], details: Any
@@ -87,28 +122,55 @@ class Binder:
             bound = self._payload.bind(*args, **kwargs)
         except TypeError as error:
             raise InvalidArgument(str(error)) from None
-        wanted = self._details
-        if wanted is None:
+        ours = [(parameter, provide()) for parameter, provide in self._provided]
+        if self._details is not None:
+            ours.append((self._details, details))
+        if not ours:
             return args, kwargs
-        if wanted.name in kwargs and wanted.kind is not inspect.Parameter.POSITIONAL_ONLY:
-            # the bridge's own word, which no caller may put in its place
-            raise InvalidArgument(f"got an unexpected keyword argument '{wanted.name}'")
-        return self._with_details(bound, wanted, details)
-
-    def _with_details(
-        self, bound: inspect.BoundArguments, wanted: inspect.Parameter, details: Any
-    ) -> tuple[Sequence[Any], Mapping[str, Any]]:
-        if wanted.kind is inspect.Parameter.KEYWORD_ONLY:
-            return bound.args, {**bound.kwargs, wanted.name: details}
-        bound.apply_defaults()  # so that nothing before the details is left out
-        assert self._signature is not None  # noqa: S101 - bind has seen it
-        values = {**bound.arguments, wanted.name: details}
+        for parameter, _ in ours:
+            if parameter.name in kwargs and parameter.kind is not parameter.POSITIONAL_ONLY:
+                # the bridge's own word, which no caller may put in its place
+                raise InvalidArgument(f"got an unexpected keyword argument '{parameter.name}'")
+        values = {parameter.name: value for parameter, value in ours}
+        if all(parameter.kind is parameter.KEYWORD_ONLY for parameter, _ in ours):
+            return bound.args, {**bound.kwargs, **values}
+        bound.apply_defaults()  # so that nothing before ours is left out
+        values = {**bound.arguments, **values}
         whole = inspect.BoundArguments(
             self._signature,
             # in the order of the signature, as BoundArguments reads them
             {name: values[name] for name in self._signature.parameters},
         )
         return whole.args, whole.kwargs
+
+
+def is_of_one_script(first: Any, second: Any) -> bool:
+    """Whether two functions are one that was loaded twice: as a script, and by the module's name.
+
+    So it happens where a script tells a server to load it, as `uvicorn.run("main:app")` does.
+    """
+    functions = [_unwrapped(function) for function in (first, second)]
+    modules = {getattr(function, "__module__", None) for function in functions}
+    codes = [getattr(function, "__code__", None) for function in functions]
+    if len(modules) == 1 or modules.isdisjoint(_SCRIPTS) or None in codes:
+        return False
+    one, other = (
+        (Path(code.co_filename).resolve(), code.co_firstlineno, code.co_qualname)
+        for code in codes
+        if code is not None
+    )
+    return one == other
+
+
+def annotation_of(function: Any, parameter: inspect.Parameter) -> Any:
+    """What a function's parameter is annotated with, evaluated where it is written as a text.
+
+    None where its names can't be found, as those that are imported for type checkers alone.
+    """
+    annotation = parameter.annotation
+    if not isinstance(annotation, str):
+        return annotation
+    return _evaluated(annotation, getattr(_unwrapped(function), "__globals__", {}))
 
 
 def _unwrapped(function: Any) -> Any:
@@ -130,16 +192,21 @@ def _signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
         return None
 
 
-def _parameters_of_class(
+def _parameter_of_class(
     function: Any, signature: inspect.Signature, wanted: type
-) -> list[inspect.Parameter]:
+) -> inspect.Parameter | None:
     names = getattr(_unwrapped(function), "__globals__", {})
-    return [
+    found = [
         parameter
         for parameter in signature.parameters.values()
         if parameter.annotation is not inspect.Parameter.empty
         and _means(parameter.annotation, wanted, names)
     ]
+    if len(found) > 1:
+        raise ConfigurationError(
+            f"{place_of(function)}: only one parameter can be annotated {wanted.__name__}"
+        )
+    return found[0] if found else None
 
 
 def _means(annotation: Any, wanted: type, names: dict[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from wamp_bridge.core._envelopes import ErrorEnvelope
 from wamp_bridge.core._errors import error_of
@@ -28,11 +28,20 @@ if TYPE_CHECKING:
     )
 
 _T = TypeVar("_T", int, str)
+Details: TypeAlias = InvocationDetails | EventDetails | Outcome | Progress
 
-current_delivery: ContextVar[str | None] = ContextVar("wamp_bridge_delivery", default=None)
-"""The `webhook-id` of the delivery that the running handler was called for."""
+current_delivery: ContextVar[Details | None] = ContextVar("wamp_bridge_delivery", default=None)
+"""What the running handler was called for."""
 
 _MAX_ATTEMPT_DIGITS = 9
+
+
+def current_details() -> Details | None:
+    """What is known of the call, event or outcome that the running handler was called for.
+
+    For what a handler calls without passing its details on. None where no handler runs.
+    """
+    return current_delivery.get()
 
 
 def invocation_details(

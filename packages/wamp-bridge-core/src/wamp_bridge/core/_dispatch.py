@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import dataclasses
 import inspect
 import logging
 import time
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
+    from wamp_bridge.core._deliveries import Details
     from wamp_bridge.core._messages import Endpoint, Request, Response
     from wamp_bridge.core._registry import Handler, Registry
     from wamp_bridge.core._settings import Settings
@@ -69,28 +71,28 @@ class HandlerCall:
         error: What it raised, or None.
     """
 
-    __slots__ = ("_args", "_delivery_id", "_kwargs", "_token", "error", "handler", "value")
+    __slots__ = ("_args", "_details", "_kwargs", "_token", "error", "handler", "value")
 
     def __init__(
         self,
         handler: Handler,
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
-        delivery_id: str,
+        details: Details,
     ) -> None:
         self.handler = handler
         self.value: Any = None
         self.error: Exception | None = None
         self._args = args
         self._kwargs = kwargs
-        self._delivery_id = delivery_id
-        self._token: contextvars.Token[str | None] | None = None
+        self._details = details
+        self._token: contextvars.Token[Details | None] | None = None
 
     def __call__(self) -> Any:
         return self.handler.function(*self._args, **self._kwargs)
 
     def __enter__(self) -> Self:
-        self._token = current_delivery.set(self._delivery_id)
+        self._token = current_delivery.set(self._details)
         return self
 
     def __exit__(
@@ -245,7 +247,7 @@ class Dispatcher:
             outcome: Any = progress_of(envelope, delivery_id)
         else:
             outcome = outcome_of(envelope, delivery_id, request.headers)
-        return HandlerCall(handler, [outcome], {}, delivery_id)
+        return _bound(handler, [outcome], {}, outcome)
 
 
 def _matching(handlers: Mapping[str, Handler], endpoint: Endpoint) -> Handler | None:
@@ -258,7 +260,7 @@ def _bound(
 ) -> HandlerCall:
     if handler.binder is not None:
         args, kwargs = handler.binder.bind(args, kwargs, details)
-    return HandlerCall(handler, args, kwargs, details.delivery_id)
+    return HandlerCall(handler, args, kwargs, details)
 
 
 def _callback_name(url: str | None, path: str) -> str:
@@ -288,7 +290,7 @@ def _answer(call: HandlerCall, request: Request) -> Response:
         if error is None:
             return result_answer(call.value) if call.handler.kind == "procedure" else NO_CONTENT
         if isinstance(error, BridgeError) and not isinstance(error, ConfigurationError):
-            return error_answer(error)
+            return dataclasses.replace(error_answer(error), error=error)
     except BridgeError as unsuited:  # what it returned, or raised with, is none of JSON
         error = unsuited
     _logger.error(
@@ -297,7 +299,8 @@ def _answer(call: HandlerCall, request: Request) -> Response:
         _shown(request.headers.get("request-id", "-")),
         exc_info=error,
     )
-    return error_answer(BridgeError("the handler failed; the log of its app says why"))
+    answer = error_answer(BridgeError("the handler failed; the log of its app says why"))
+    return dataclasses.replace(answer, error=error)
 
 
 def _shown(text: str) -> str:

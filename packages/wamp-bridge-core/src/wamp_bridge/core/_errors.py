@@ -307,6 +307,33 @@ def status_of(uri: str) -> int:
     return known.status if known is not None else ServerError.status
 
 
+_CLASS_OF_ANSWER: dict[int, type[BridgeError]] = {
+    400: InvalidArgument,
+    401: Forbidden,
+    403: Forbidden,
+    422: InvalidArgument,
+    429: Unavailable,
+    503: Unavailable,
+    504: CallTimeout,
+}
+
+
+def error_of_status(status: int, *args: Any) -> BridgeError | None:
+    """The WAMP error that an answer of this status is (protocol, section 3).
+
+    For an adapter, where a handler raises what its framework answers such a status to.
+
+    Args:
+        status: HTTP's.
+        *args: WAMP's positional arguments of the error.
+
+    Returns:
+        The error to raise; None where the status is a failure that says no more to the caller.
+    """
+    known = _CLASS_OF_ANSWER.get(status)
+    return None if known is None else known(*args)
+
+
 def error_of(
     status: int,
     uri: str | None,

@@ -47,11 +47,20 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP response for an adapter to give to its framework; header names in lower case."""
+    """An HTTP response for an adapter to give to its framework; header names in lower case.
+
+    Attributes:
+        status: HTTP's.
+        headers: Names in lower case.
+        body: The octets.
+        error: What the handler raised, or what was wrong with its result: for a framework that
+            then takes back what a request has done.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    error: Exception | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,3 +89,9 @@ class Mount:
         self.announcer.stop()
         if self._bridge is not None:
             self._bridge.close()
+
+    async def aclose(self) -> None:
+        """As `close`, and give back the connections of `async_bridge` on this loop."""
+        self.close()
+        if self._async_bridge is not None:
+            await self._async_bridge.aclose()

@@ -89,7 +89,7 @@ class Once:
 
         def key() -> str | None:
             delivery = current_delivery.get()
-            return f"{delivery} {name}" if delivery else None
+            return f"{delivery.delivery_id} {name}" if delivery and delivery.delivery_id else None
 
         if is_async_callable(function):
 

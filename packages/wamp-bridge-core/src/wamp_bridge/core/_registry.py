@@ -7,13 +7,17 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
-from wamp_bridge.core._callables import Binder, is_async_callable, place_of
+from wamp_bridge.core._callables import Binder, is_async_callable, is_of_one_script, place_of
 from wamp_bridge.core._errors import ConfigurationError, DuplicateName, InvalidURI
 from wamp_bridge.core._messages import EventDetails, InvocationDetails
 from wamp_bridge.core._uris import Invoke, Match, check_uri, escape_segment, resolve_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from wamp_bridge.core._callables import Provided
+
+    Adapt = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 Kind = Literal["procedure", "topic", "callback"]
@@ -32,6 +36,7 @@ class Handler:
         function: What is called.
         match: How its URI matches.
         options: What was declared beside, without what is at its default.
+        provided: What brings the values for parameters that are annotated with these classes.
         place: Where the function is written, for a person.
         is_async: Whether calling it gives a coroutine.
     """
@@ -41,6 +46,7 @@ class Handler:
     function: Callable[..., Any]
     match: Match = "exact"
     options: Mapping[str, Any] = field(default_factory=dict)
+    provided: Provided = field(default_factory=dict, repr=False)
     place: str = field(init=False)
     is_async: bool = field(init=False)
     binder: Binder | None = field(init=False, repr=False)
@@ -52,10 +58,11 @@ class Handler:
 
     def _binder(self) -> Binder | None:
         if self.kind == "callback":
-            return None
+            binder = Binder(self.function, None, self.provided)
+            return binder if binder.wants_provided else None
         wanted: type = InvocationDetails if self.kind == "procedure" else EventDetails
         other: type = EventDetails if self.kind == "procedure" else InvocationDetails
-        binder = Binder(self.function, wanted)
+        binder = Binder(self.function, wanted, self.provided)
         if not binder.wants_details and Binder(self.function, other).wants_details:
             raise ConfigurationError(
                 f"{self.place} serves a {self.kind}, so its details are {wanted.__name__} "
@@ -82,9 +89,16 @@ class Registry:
 
     Names are kept as they are declared; the prefix is a setting, which may be known only later,
     so `table` is where they become URIs.
+
+    Args:
+        provided: What brings the value for a handler's parameter that is annotated with a class,
+            as a framework's request; called for each delivery, in the thread that dispatches it.
+        adapt: Gives what is called for a declared function; the function itself if left out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, provided: Provided | None = None, *, adapt: Adapt | None = None) -> None:
+        self._provided: Provided = provided or {}
+        self._adapt = adapt
         self._handlers: list[Handler] = []
         self._lock = threading.Lock()
         self._table: tuple[str, int, Table] | None = None
@@ -178,6 +192,25 @@ class Registry:
         _check_name(name, "callback")
         return self._declare("callback", name, "exact", {"progress": progress or None})
 
+    def add(self, handler: Handler) -> None:
+        """Take a handler in, which a decorator has declared here or elsewhere.
+
+        A script that is loaded once more by its name, as it is by a server that it starts, declares
+        its handlers anew.
+
+        Raises:
+            DuplicateName: Another function has that name.
+        """
+        with self._lock:
+            for index, other in enumerate(self._handlers):
+                if (other.kind, other.name) == (handler.kind, handler.name):
+                    if not is_of_one_script(other.function, handler.function):
+                        raise _duplicate(handler.name, other, handler)
+                    self._handlers[index] = handler
+                    self._table = None
+                    return
+            self._handlers.append(handler)
+
     def table(self, prefix: str = "") -> Table:
         """The handlers by URI, callbacks by name.
 
@@ -200,13 +233,11 @@ class Registry:
             if not callable(function):
                 raise ConfigurationError(f"{function!r} is no function")
             given = {option: value for option, value in options.items() if value is not None}
-            handler = Handler(kind, name or _name_of(function), function, match, given)
+            named = name or _name_of(function)
+            called = function if self._adapt is None else self._adapt(function)
+            handler = Handler(kind, named, called, match, given, self._provided)
             _uri(handler, "")
-            with self._lock:
-                for other in self._handlers:
-                    if (other.kind, other.name) == (handler.kind, handler.name):
-                        raise _duplicate(handler.name, other, handler)
-                self._handlers.append(handler)
+            self.add(handler)
             return function
 
         return declare

@@ -11,7 +11,8 @@ and that is what is looked for:
   with several of them, mod_wsgi, uWSGI) are told by their modules on the stack or in the process;
   below them any listening socket counts, as soon as the app is loaded.
 - A process that has the socket but leaves the work to others is told by what its main thread is
-  at: the parent of werkzeug's reloader waits for its child, gunicorn's master for its workers.
+  at: the parent of werkzeug's reloader waits for its child, gunicorn's master for its workers,
+  uvicorn's supervisor for both kinds.
 
 A request that reaches the app, or a server's own word (a lifespan), needs no such search; those
 come by `Announcer.requested` and `Announcer.serving`.
@@ -65,7 +66,7 @@ class Lookout:
     def look(self) -> Role:
         """What this process is to the app now."""
         at_work = set(_main_thread_modules())
-        if _is_reloader_parent(at_work):
+        if _is_reloader_parent(at_work) or _is_supervisor(at_work):
             return Role.BYSTANDER
         if _is_spawner(at_work):
             return Role.SPAWNER
@@ -120,6 +121,11 @@ def _listening_objects() -> frozenset[int]:
 
 def _is_reloader_parent(modules: set[str]) -> bool:
     return "werkzeug._reloader" in modules and os.environ.get("WERKZEUG_RUN_MAIN") != "true"
+
+
+def _is_supervisor(modules: set[str]) -> bool:
+    """Whether uvicorn watches children here; what a child runs began in the same module."""
+    return _any_below(modules, ("uvicorn.supervisors",)) and "uvicorn.server" not in modules
 
 
 def _is_spawner(modules: set[str]) -> bool:

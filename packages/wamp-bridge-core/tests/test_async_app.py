@@ -1,0 +1,172 @@
+"""`AsyncWampBridgeBase`, and what an adapter puts around handlers."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.plain_server import PlainServer, Reply, plain_server
+from wamp_bridge.core import (
+    AsyncWampBridgeBase,
+    BridgeApp,
+    ConfigurationError,
+    InvalidArgument,
+    Outcome,
+    Response,
+    error_of_status,
+    generate_secret,
+    is_async_callable,
+    within,
+)
+from wamp_bridge.core.testing import SignedBridge, read_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+SECRET = generate_secret()
+
+
+@pytest.fixture
+def server() -> Iterator[PlainServer]:
+    with plain_server(lambda _: Reply(200, {"result": 3, "args": [3], "kwargs": {}})) as server:
+        yield server
+
+
+@pytest.fixture
+def wamp(server: PlainServer) -> AsyncWampBridgeBase:
+    return AsyncWampBridgeBase(
+        {
+            "WAMP_BRIDGE_URL": server.url,
+            "WAMP_BRIDGE_TOKEN": "t",
+            "WAMP_BRIDGE_CALLBACK_URL": "http://127.0.0.1:9/wamp/",
+            "WAMP_BRIDGE_PREFIX": "com.shop",
+        }
+    )
+
+
+async def test_what_is_asked_is_awaited(wamp: AsyncWampBridgeBase, server: PlainServer) -> None:
+    assert await wamp.call("f", ["x"]) == 3
+    assert (await wamp.call("f", full=True)).args == [3]
+    server.answering = lambda _: Reply(200, {"publication": 1})
+    assert await wamp.publish("t", {"a": 1}) == 1
+    source = {"id": "s", "url": "u", "state": "live", "reason": None}
+    server.answering = lambda _: Reply(200, {"source": source})
+    assert (await wamp.announce(wait=True)).state == "live"
+    await wamp.withdraw()
+    assert server.paths == [
+        "/call/com.shop.f/",
+        "/call/com.shop.f/",
+        "/publish/com.shop.t/",
+        "/announce/",
+        "/withdraw/",
+    ]
+    assert len({asked.client for asked in server.asked}) == 1
+    await wamp.aclose()
+
+
+async def test_closing_gives_the_connections_of_both_kinds_back(
+    wamp: AsyncWampBridgeBase, server: PlainServer
+) -> None:
+    for _ in range(2):
+        assert (await wamp.call("f"), wamp.bridge.call("f")) == (3, 3)
+        await wamp.aclose()
+    assert len({asked.client for asked in server.asked}) == 4
+
+
+async def test_a_callback_must_be_one_of_the_app(
+    wamp: AsyncWampBridgeBase, server: PlainServer
+) -> None:
+    server.answering = lambda _: Reply(202, {"id": "c1", "status": "pending"})
+
+    @wamp.callback()
+    def done(_outcome: Outcome) -> None: ...
+
+    assert (await wamp.call("f", callback="done")).id == "c1"
+    with pytest.raises(ConfigurationError, match="'nobody'"):
+        await wamp.call("f", callback="nobody")
+    await wamp.aclose()
+
+
+class Framework:
+    """A framework's request."""
+
+
+class Around(BridgeApp):
+    """An adapter of a framework that does something around functions, and has a request."""
+
+    def adapted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            return ["around", function(*args, **kwargs)]
+
+        return run
+
+    def provided(self) -> Mapping[type, Callable[[], Any]]:
+        return {Framework: Framework}
+
+
+def test_an_adapter_puts_its_framework_around_handlers() -> None:
+    wamp = Around({"WAMP_BRIDGE_SECRET": SECRET})
+
+    @wamp.rpc("com.shop.f")
+    def named(number: int, framework: Framework) -> list[object]:
+        return [number, isinstance(framework, Framework)]
+
+    assert named(1, Framework()) == [1, True]
+    bridge = SignedBridge(wamp.handle, [SECRET])
+    assert bridge.invoke("com.shop.f", [1]) == ["around", [1, True]]
+    with pytest.raises(InvalidArgument):
+        bridge.invoke("com.shop.f", [1], {"framework": 2})
+    (handler,) = wamp.registry.table().procedures.values()
+    assert "named" in handler.place
+
+
+async def test_a_function_within_a_context_stays_what_it_is() -> None:
+    seen: list[str] = []
+
+    @contextmanager
+    def context() -> Iterator[None]:
+        seen.append("in")
+        try:
+            yield
+        except ValueError as error:
+            raise KeyError from error
+        finally:
+            seen.append("out")
+
+    async def on_loop(number: int) -> int:
+        await asyncio.sleep(0)
+        seen.append("run")
+        return 1 // number if number else int("no number")
+
+    def in_thread(number: int) -> int:
+        seen.append("run")
+        return 1 // number if number else int("no number")
+
+    for _ in range(2):
+        assert within(in_thread, context)(1) == 1
+        assert await within(on_loop, context)(number=1) == 1
+    assert seen == ["in", "run", "out"] * 4
+    assert [is_async_callable(within(f, context)) for f in (in_thread, on_loop)] == [False, True]
+    with pytest.raises(KeyError):
+        within(in_thread, context)(0)
+    with pytest.raises(KeyError):
+        await within(on_loop, context)(0)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 422, 429, 503, 504])
+def test_the_error_of_a_status_is_what_the_bridge_takes_it_for(status: int) -> None:
+    error = error_of_status(status, "because")
+    assert error is not None
+    with pytest.raises(type(error)) as caught:
+        read_answer(Response(status))
+    assert (error.uri, error.args) == (caught.value.uri, ("because",))
+
+
+@pytest.mark.parametrize("status", [302, 404, 410, 500])
+def test_other_statuses_are_failures(status: int) -> None:
+    assert error_of_status(status) is None

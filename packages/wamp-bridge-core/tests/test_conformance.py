@@ -1,0 +1,90 @@
+"""The conformance suite holds for core without any framework, and can be told what is lacking."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import pytest
+
+from wamp_bridge.core import Request, Response, WampBridgeBase
+from wamp_bridge.core.testing import conformance
+from wamp_bridge.core.testing.conformance import AdapterConformance
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+    from wamp_bridge.core.testing.conformance import Declares
+
+pytest_plugins = ["pytester"]
+
+
+def decoded(request: Request) -> Request:
+    """The request as a framework hands it on."""
+    return Request(request.method, unquote(request.path), request.headers, request.body)
+
+
+class TestSync(AdapterConformance):
+    @contextmanager
+    def mounted(
+        self, declare: Callable[[Declares], None], settings: Mapping[str, Any]
+    ) -> Iterator[Callable[[Request], Response]]:
+        app = WampBridgeBase(settings)
+        declare(app)
+        yield lambda request: app.handle(decoded(request))
+
+
+class TestAsync(AdapterConformance):
+    @contextmanager
+    def mounted(
+        self, declare: Callable[[Declares], None], settings: Mapping[str, Any]
+    ) -> Iterator[Callable[[Request], Awaitable[Response]]]:
+        app = WampBridgeBase(settings)
+        declare(app)
+
+        async def send(request: Request) -> Response:
+            return await app.handle_async(decoded(request))
+
+        yield send
+
+
+LIMITED = """
+from contextlib import contextmanager
+
+from wamp_bridge.core import WampBridgeBase
+from wamp_bridge.core.testing.conformance import AdapterConformance
+
+
+class TestLimited(AdapterConformance):
+    kinds = ("sync",)
+    concurrent = False
+
+    @contextmanager
+    def mounted(self, declare, settings):
+        app = WampBridgeBase(settings)
+        declare(app)
+        yield app.handle
+"""
+
+
+def test_what_an_adapter_lacks_it_has_no_tests_for(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_limited=LIMITED)
+    plugins = ("-p", "no:cacheprovider", "-p", "no:asyncio")
+    result = pytester.runpytest_inprocess("--collect-only", "-q", *plugins)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines("*test_an_event_and_its_details_arrive[[]sync[]]")
+    for lacking in ("*async*", "*test_two_calls_run_at_once*", "*skip*"):
+        result.stdout.no_fnmatch_line(lacking)
+
+
+def test_an_adapter_must_say_how_it_is_mounted() -> None:
+    class Silent(AdapterConformance):
+        pass
+
+    with pytest.raises(NotImplementedError, match="Silent"), Silent().served("sync"):
+        pass
+
+
+def test_exports_are_what_there_is() -> None:
+    assert all(hasattr(conformance, name) for name in conformance.__all__)

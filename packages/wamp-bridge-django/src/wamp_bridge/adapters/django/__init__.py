@@ -1,0 +1,41 @@
+"""WAMP in a Django project, through a wamp-bridge.
+
+::
+
+    from wamp_bridge.adapters.django import call, dispatcher, publish, rpc, sub
+
+    urlpatterns = [path("wamp/", dispatcher)]
+
+    @rpc()
+    def price(product):
+        return 12
+
+`rpc`, `sub`, `callback`, `call`, `publish` and `dispatcher` belong to one default `WampBridge`,
+and so do `acall` and `apublish`, for what is asynchronous. As an app in `INSTALLED_APPS`, this
+finds the handlers in the `wamp` module of each app, brings `manage.py wamp` and checks the
+settings.
+"""
+
+from wamp_bridge.adapters.django._adapter import WampBridge
+from wamp_bridge.adapters.django._adapter import default as _default
+
+acall = _default.acall
+apublish = _default.apublish
+call = _default.call
+callback = _default.callback
+dispatcher = _default.dispatcher
+publish = _default.publish
+rpc = _default.rpc
+sub = _default.sub
+
+__all__ = [
+    "WampBridge",
+    "acall",
+    "apublish",
+    "call",
+    "callback",
+    "dispatcher",
+    "publish",
+    "rpc",
+    "sub",
+]

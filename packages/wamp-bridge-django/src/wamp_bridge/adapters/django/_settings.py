@@ -1,0 +1,68 @@
+"""Django's settings as core reads them, and those that only Django has."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from wamp_bridge.core import ConfigurationError
+
+PREFIX: Final = "WAMP_BRIDGE_"
+USER_ROLE: Final = "WAMP_BRIDGE_USER_ROLE"
+GET_USER: Final = "WAMP_BRIDGE_GET_USER"
+AUTHORIZE: Final = "WAMP_BRIDGE_AUTHORIZE"
+TICKET_AGE: Final = "WAMP_BRIDGE_TICKET_AGE"
+
+_DEFAULTS: Final[Mapping[str, Any]] = {TICKET_AGE: 60}
+
+
+class DjangoSettings(Mapping[str, Any]):
+    """Django's settings that are ours, as they are at the moment they are asked for.
+
+    While Django's test runner, or another's, has set up the environment of tests, nothing is
+    announced: what a live server of a test serves is no business of the bridge.
+    """
+
+    def __getitem__(self, name: str) -> Any:
+        if name == f"{PREFIX}ANNOUNCE" and _is_testing():
+            return False
+        try:
+            return getattr(settings, name)
+        except AttributeError:
+            raise KeyError(name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in dir(settings) if name.startswith(PREFIX))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+def setting(name: str) -> Any:
+    """A setting of the adapter's own, or its default, or None."""
+    return getattr(settings, name, _DEFAULTS.get(name))
+
+
+def imported(name: str) -> Any:
+    """What a setting names by its dotted path; None where it isn't set.
+
+    Raises:
+        ConfigurationError: It can't be imported.
+    """
+    path = setting(name)
+    if path is None or callable(path):
+        return path
+    try:
+        return import_string(path)
+    except (ImportError, TypeError, AttributeError) as error:
+        raise ConfigurationError(f"{name} can't be imported: {error}") from error
+
+
+def _is_testing() -> bool:
+    # `setup_test_environment` leaves its mark there; who hasn't imported it hasn't called it.
+    utils = sys.modules.get("django.test.utils")
+    return hasattr(getattr(utils, "_TestState", None), "saved_data")

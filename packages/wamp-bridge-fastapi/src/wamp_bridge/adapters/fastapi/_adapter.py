@@ -1,0 +1,133 @@
+"""`WampBridge`: an app's handlers, and the router through which the bridge reaches them."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from wamp_bridge import core
+from wamp_bridge.adapters.fastapi._handlers import current_request, http_errors, serving
+from wamp_bridge.adapters.fastapi._settings import SettledBridge
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from fastapi import APIRouter
+    from starlette.types import Receive
+
+
+class WampBridge(SettledBridge):
+    """WAMP in a FastAPI app, or in a Starlette app.
+
+    ::
+
+        bridge = WampBridge(prefix="com.shop")
+
+        @bridge.rpc()
+        async def price(product: str) -> float: ...
+
+        app = FastAPI()
+        app.include_router(bridge.dispatcher, prefix="/wamp")
+
+    `call` and `publish` are awaited; code that runs in a thread has `bridge.call` and
+    `bridge.publish`, which wait there.
+
+    Asynchronous handlers run on the loop and are cancelled when the bridge goes away; others run
+    in the thread pool, like path functions.
+    """
+
+    @cached_property
+    def dispatcher(self) -> APIRouter:
+        """The router to include where `WAMP_BRIDGE_CALLBACK_URL` leads; brings its `lifespan`."""
+        from fastapi import APIRouter  # noqa: PLC0415 - a Starlette app has no use for it
+
+        router = APIRouter(lifespan=self.lifespan)
+        router.add_api_route(
+            "/{path:path}",
+            self._dispatch,
+            methods=["POST"],
+            name="wamp_bridge",
+            include_in_schema=self.include_in_schema,
+            response_model=None,
+        )
+        self.announcer.prepare()
+        return router
+
+    @cached_property
+    def routes(self) -> list[Route]:
+        """The routes for a Starlette app to mount there; its lifespan must be `lifespan`."""
+        self.announcer.prepare()
+        return [Route("/{path:path}", self._endpoint, methods=["POST"], include_in_schema=False)]
+
+    @asynccontextmanager
+    async def lifespan(self, _app: object = None) -> AsyncIterator[None]:
+        """Announce the app once its server listens; give all connections back in the end."""
+        self.announcer.starting()
+        try:
+            yield
+        finally:
+            await self.aclose()
+
+    def adapted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The handler, with FastAPI's dependencies and with HTTP's errors as WAMP's."""
+        if sys.modules.get("fastapi"):
+            from wamp_bridge.adapters.fastapi import _dependencies  # noqa: PLC0415 - as above
+
+            function = _dependencies.with_dependencies(function)
+        return core.within(function, http_errors)
+
+    def provided(self) -> Mapping[type, Callable[[], Any]]:
+        """A handler's parameter that is annotated with `Request` gets the one that is served."""
+        return {Request: current_request}
+
+    async def _endpoint(self, request: Request) -> Response:
+        return await self._dispatch(request, request.path_params["path"])
+
+    async def _dispatch(self, request: Request, path: str) -> Response:
+        gone = Response(status_code=400)  # which nobody will read
+        try:
+            asked = await to_core_request(request, path, self.core_dispatcher.max_body)
+        except ClientDisconnect:
+            return gone
+        answer = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_cancel_when_gone, request.receive, tasks.cancel_scope)
+            with serving(request):
+                answer = await self.handle_async(asked, run_sync=run_in_threadpool)
+            tasks.cancel_scope.cancel()
+        return gone if answer is None else to_starlette_response(answer)
+
+
+async def to_core_request(request: Request, path: str, max_body: int) -> core.Request:
+    """A request of Starlette's, as core knows them.
+
+    Args:
+        request: Whose body has not been read.
+        path: Below the place where the dispatcher is mounted.
+        max_body: Octets; no more is read than shows core that there are too many.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_body:
+            break
+    return core.Request(request.method, path, dict(request.headers), bytes(body))
+
+
+def to_starlette_response(response: core.Response) -> Response:
+    """Core's response, as Starlette knows them."""
+    return Response(response.body, response.status, dict(response.headers))
+
+
+async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+    # All else that comes now is more of a body that is too long, and is left where it is.
+    if (await receive())["type"] == "http.disconnect":
+        scope.cancel()
