@@ -23,6 +23,7 @@ autodoc_typehints_format = "short"
 
 html_theme = "furo"
 html_title = f"wamp-bridge {release}"
+html_show_copyright = False
 html_show_sphinx = False
 html_copy_source = False
 html_static_path = ["_static"]

@@ -109,13 +109,14 @@ def in_words(line: str) -> str:
 
 async def announced(cast: Cast) -> None:
     """Wait until the bridge has read what the shop offers."""
-    question = f"{cast.bridge}registrations/", {"Authorization": f"Bearer {TOKEN}"}
+    headers = {"Authorization": f"Bearer {TOKEN}"}
     try:
         async with asyncio.timeout(_READY_SECONDS):
-            while True:
-                answer = await cast.http.get(question[0], headers=question[1])
-                if any(entry["state"] == "live" for entry in answer.json()["registrations"]):
-                    return
-                await asyncio.sleep(0.05)
+            for kind in ("registrations", "subscriptions"):
+                states: set[str] = set()
+                while states != {"live"}:
+                    answer = await cast.http.get(f"{cast.bridge}{kind}/", headers=headers)
+                    states = {entry["state"] for entry in answer.json()[kind]}
+                    await asyncio.sleep(0.05)
     except TimeoutError:
         raise DemoError("the bridge didn't learn what the shop offers") from None

@@ -43,8 +43,8 @@ def ordered(product: str, quantity: int) -> None:
     say(f"hears that the shop sold {quantity} x {product}")
 
 
-@supplier.on_join
-def joined(_session: object, _details: object) -> None:
+@supplier.on_ready
+def ready(_session: object) -> None:
     say("joined the router")
 
 

@@ -46,7 +46,7 @@ class Block:
     @property
     def caption(self) -> str:
         """The file, or the terminal, that the block is for."""
-        return self.options.get("caption", "")
+        return self.options.get("caption", "").strip("\"`")
 
     @property
     def stays(self) -> bool:

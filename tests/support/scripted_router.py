@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
 
+from wamp_bridge_server.backends.wamp import Patience
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-HELLO: Final = 1
-GOODBYE: Final = 6
+HELLO, WELCOME, ABORT, CHALLENGE, GOODBYE, ERROR = 1, 2, 3, 4, 6, 8
+PUBLISH, SUBSCRIBE, SUBSCRIBED, EVENT = 16, 32, 33, 36
+CALL, CANCEL, RESULT, REGISTER, REGISTERED = 48, 49, 50, 64, 65
+UNREGISTER, UNREGISTERED, INVOCATION, INTERRUPT, YIELD = 66, 67, 68, 69, 70
+
 ROLES: Final = {
     "broker": {"features": {"pattern_based_subscription": True}},
     "dealer": {"features": {"call_canceling": True, "pattern_based_registration": True}},
 }
+HURRIED: Final = Patience(connect=2, retry=0.02, retry_most=0.1, retry_refused=0.1, goodbye=0.2)
 _HANDSHAKE: Final = b"\x7f\xf3\x00\x00"
 
 
@@ -100,6 +106,16 @@ class ScriptedRouter:
 
 def _frame(kind: int, payload: bytes) -> bytes:
     return struct.pack("!L", len(payload) | kind << 24) + payload
+
+
+def obliging(message: list[Any]) -> list[Any] | None:
+    """The answers of a router that says yes."""
+    numbers = {SUBSCRIBE: SUBSCRIBED, REGISTER: REGISTERED}
+    if message[0] in numbers:
+        return [numbers[message[0]], message[1], 77]
+    if message[0] == UNREGISTER:
+        return [UNREGISTERED, message[1]]
+    return None
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.listening import Listening
+from support.scripted_router import HURRIED, ScriptedRouter, scripted_router
 from support.waiting import eventually
 from wamp_bridge_server.backends.memory import MemoryBackend
 from wamp_bridge_server.backends.wamp import WampBackend
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from support.router import CrossbarRouter
-    from wamp_bridge_server.backends.base import Backend
+    from wamp_bridge_server.backends.base import Backend, Session
 
 
 @pytest.fixture
@@ -56,3 +57,21 @@ async def wamp(
     await made.start(listening)
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def scripted(no_task_left: None) -> AsyncIterator[ScriptedRouter]:
+    assert no_task_left is None
+    async with scripted_router() as router:
+        yield router
+
+
+@pytest.fixture
+async def session(scripted: ScriptedRouter, listening: Listening) -> AsyncIterator[Session]:
+    """A session of an app, joined; the only one, as the bridge's own can't be told apart."""
+    backend = WampBackend(scripted.url, patience=HURRIED)
+    backend._listener = listening
+    made = backend.session("shop")
+    await eventually(lambda: made.joined)
+    yield made
+    await backend.close()

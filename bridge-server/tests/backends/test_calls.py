@@ -56,6 +56,20 @@ async def test_a_session_joins_and_says_so(backend: Backend, listening: Listenin
     } <= session.features
 
 
+async def test_a_listener_that_fails_does_not_keep_a_session_from_joining(
+    backend: Backend, listening: Listening, namespace: str
+) -> None:
+    def fail(app: str) -> None:
+        raise RuntimeError(app)
+
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    listening.on_join = fail
+    session = backend.session("shop")
+    await eventually(lambda: listening.joins == ["shop"])
+    await session.register(namespace, "exact", "single")
+    assert (await called(session, namespace, 1)).args == [[1]]
+
+
 async def test_a_call_made_at_once_waits_for_the_session_to_join(
     backend: Backend, namespace: str
 ) -> None:
@@ -160,7 +174,7 @@ async def test_values_are_copies_and_tuples_lists(
         {1: 2},
         {None: 2},
         {1, 2},
-        object(),
+        object,
         1j,
         nested(65),
         [nested(400)],

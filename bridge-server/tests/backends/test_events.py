@@ -105,6 +105,18 @@ async def test_receivers_can_be_excluded_and_chosen(
     ]
 
 
+@pytest.mark.parametrize("option", ["eligible", "eligible_authid", "eligible_authrole"])
+async def test_an_event_for_nobody_goes_to_nobody(
+    backend: Backend, listening: Listening, namespace: str, option: str
+) -> None:
+    for app in ("shop", "other"):
+        await backend.session(app).subscribe(namespace, "exact")
+    assert await publish(backend, "shop", namespace, "for nobody", **{option: []})
+    await publish(backend, "shop", namespace, "for all")
+    await eventually(lambda: len(listening.events) == 2)
+    assert {event.args[0] for _, event in listening.events} == {"for all"}
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -189,6 +189,7 @@ async def test_what_the_router_does_not_allow_is_an_error(
         {"method": "ticket", "authid": "shop"},
         {"method": "wampcra", "secret": "s"},
         {"method": "cryptosign", "authid": "shop"},
+        {"method": "cryptosign", "key": "no key"},
     ],
     ids=repr,
 )

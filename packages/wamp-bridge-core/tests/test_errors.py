@@ -66,6 +66,11 @@ def test_an_application_error_carries_what_it_was_given() -> None:
     assert str(error) == "com.shop.sold_out: book, 3, self='me', uri='it', args=[1]"
 
 
+def test_an_application_error_is_shown_as_it_was_made() -> None:
+    shown = "ApplicationError('com.shop.sold_out', 'book', left=0)"
+    assert repr(ApplicationError("com.shop.sold_out", "book", left=0)) == shown
+
+
 def test_an_application_error_without_arguments_is_shown_by_its_uri() -> None:
     assert str(ApplicationError("com.shop.sold_out")) == "com.shop.sold_out"
 

@@ -212,6 +212,7 @@ def test_the_processes_of_a_machine_share_a_file(tmp_path: Path) -> None:
         process.start()
     for process in processes:
         process.join(30)
+    assert [process.exitcode for process in processes] == [0, 0, 0, 0]
     outcomes = [results.get() for _ in processes]
     assert sorted(outcomes, key=str) == [True, "busy", "busy", "busy"]
     store = Once(path)._store

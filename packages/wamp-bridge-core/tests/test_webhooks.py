@@ -63,7 +63,7 @@ def test_what_is_no_secret_is_refused_and_never_shown(secret: str) -> None:
     assert len(secret) < 8 or secret not in str(caught.value)
 
 
-@pytest.mark.parametrize("secrets", [[], (), generate_secret()])
+@pytest.mark.parametrize("secrets", [[], (), pytest.param(generate_secret(), id="text")])
 def test_a_signer_needs_a_list_of_secrets(secrets: Any) -> None:
     with pytest.raises(ConfigurationError):
         WebhookSigner(secrets)

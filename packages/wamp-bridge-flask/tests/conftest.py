@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from flask import Flask
 
 from wamp_bridge.adapters.flask import WampBridge
-from wamp_bridge.core import Request, Response, generate_secret
+from wamp_bridge.core import Mount, Request, Response, WampBridgeBase, generate_secret
 from wamp_bridge.core.testing import SignedBridge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("URL", "APP", "TOKEN", "SECRET", "CALLBACK_URL", "PREFIX", "TIMEOUT", "ANNOUNCE"):
         monkeypatch.delenv(f"WAMP_BRIDGE_{name}", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_looks_out_afterwards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    mounts: list[Mount] = []
+
+    def add_mount(self: WampBridge, *sources: Mapping[str, Any]) -> Mount:
+        mounts.append(WampBridgeBase.add_mount(self, *sources))
+        return mounts[-1]
+
+    monkeypatch.setattr(WampBridge, "add_mount", add_mount)
+    yield
+    for mount in mounts:
+        mount.close()
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ _KEPT_SETTINGS: Final = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "USER
 class CrossbarRouter:
     """A Crossbar with one realm, speaking RawSocket and WebSocket (at `/ws`) on one port.
 
-    Its methods block: starting takes some 3 s, and about a minute more where the private
+    Its methods block: starting takes some 3 s, and a minute or two more where the private
     environment has to be made first. Not for several threads, save that `stop` may be called from
     another one to cut a `start` short. Needs a POSIX system.
 

@@ -58,7 +58,7 @@ def cache_directory() -> Path:
 def crossbar_executable(
     *, cache: Path | None = None, progress: Callable[[str], None] | None = None
 ) -> Path:
-    """Return Crossbar's executable; on first use this makes its environment, in about a minute.
+    """Return Crossbar's executable; on first use this makes its environment, in a minute or two.
 
     Safe when several processes ask at once (one makes it, the others wait) and when an earlier
     attempt was cut short (it is begun anew).
@@ -111,7 +111,7 @@ def _locked(path: Path) -> Iterator[None]:
 def _make(directory: Path, requirements: bytes, progress: Callable[[str], None]) -> None:
     progress(
         "making a private environment for the Crossbar router, on first use only "
-        f"(about a minute): {directory}"
+        f"(a minute or two): {directory}"
     )
     if directory.exists():
         shutil.rmtree(directory)

@@ -152,26 +152,31 @@ class Member:
 
     async def _stay(self) -> None:
         patience = self._realm.patience
-        delay = patience.retry
         loop = asyncio.get_running_loop()
+        delay = patience.retry
         while True:
+            longest = patience.retry_most
             try:
                 operations = await self._join()
-            except Refused as error:
-                self._is_away(str(error))
-                pause = patience.retry_refused
-            except (OSError, TimeoutError) as error:
+            except OSError as error:  # also a timeout
                 self._is_away(_why(error, patience))
-                pause, delay = delay, min(2 * delay, patience.retry_most)
+            except Refused as error:
+                self._is_refused(str(error))
+                delay, longest = max(delay, patience.retry_most), patience.retry_refused
+            except Exception as error:  # whatever it is, it must not be the end of all attempts
+                log.exception("cannot join the router", app=self._app)
+                self._is_refused(f"joining the router fails ({type(error).__name__})")
+                delay, longest = max(delay, patience.retry_most), patience.retry_refused
             else:
                 since = loop.time()
                 self._has_joined(operations)
                 self._has_left(operations, await asyncio.shield(operations.session.ended))
                 if loop.time() - since > patience.probe:
                     delay = patience.retry
-                pause, delay = delay, min(2 * delay, patience.retry_most)
-            # Hundreds of sessions lost their router in the same moment.
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311
+            # Hundreds of sessions lost their router in the same moment: they come back apart.
+            apart = random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+            await asyncio.sleep(min(delay, longest) * apart)
+            delay = min(2 * delay, longest)
 
     async def _join(self) -> Operations:
         realm = self._realm
@@ -187,43 +192,45 @@ class Member:
         self._tried.set()
         if self._app is not None:
             self._realm.apps[operations.session.id] = self._app
+            self._tell(self._listener.joined, self._app)
         else:
             log.info("joined the router", url=self._realm.address.url, realm=self._realm.name)
-        self._tell("joined")
 
     def _has_left(self, operations: Operations, reason: str) -> None:
         self._current = None
         self._realm.apps.pop(operations.session.id, None)
         self.reason = reason
-        if self._app is None:
+        if self._app is not None:
+            self._tell(self._listener.left, self._app, reason)
+        else:
             log.warning("lost the router", url=self._realm.address.url, reason=reason)
-        self._tell("left", reason)
 
     def _is_away(self, reason: str) -> None:
+        if reason != self.reason and self._app is None:  # one line for all apps
+            log.warning("cannot join the router", reason=reason)
+        self.reason = reason
+        self._tried.set()
+
+    def _is_refused(self, reason: str) -> None:
         if reason != self.reason:
             log.warning("cannot join the router", app=self._app, reason=reason)
         self.reason = reason
         self._tried.set()
 
-    def _tell(self, what: str, *details: str) -> None:
-        if self._app is None:
-            return
+    def _tell(self, tell: Callable[..., None], *details: Any) -> None:
         try:
-            getattr(self._listener, what)(self._app, *details)
-        except Exception:  # else nobody would ever join again for this app
-            log.exception("listener failed", app=self._app, event=what)
+            tell(*details)
+        except Exception:  # else nobody would join for this app, or hear of events, ever again
+            log.exception("listener failed", app=self._app)
 
     async def _serve(self, invocation: base.Invocation) -> base.Result:
         return await self._listener.invoked(self._app or "", invocation)
 
     def _receive(self, event: base.Event) -> None:
-        try:
-            self._listener.received(self._app or "", event)
-        except Exception:  # else one event would cost the whole session
-            log.exception("listener failed", app=self._app, topic=event.topic)
+        self._tell(self._listener.received, self._app or "", event)
 
 
-def _why(error: Exception, patience: Patience) -> str:
+def _why(error: OSError, patience: Patience) -> str:
     if isinstance(error, TimeoutError) and not str(error):
         return f"the router did not answer within {patience.connect:g} s"
     return f"the router can't be reached ({error})"

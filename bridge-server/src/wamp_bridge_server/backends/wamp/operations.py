@@ -68,19 +68,7 @@ class Operations:
         """Publish."""
         check_uri(topic)
         check_arguments(args, kwargs)
-        chosen = {
-            "acknowledge": options.acknowledge,
-            "exclude_me": options.exclude_me,
-            "exclude": check_ids("exclude", options.exclude),
-            "exclude_authid": check_names("exclude_authid", options.exclude_authid),
-            "exclude_authrole": check_names("exclude_authrole", options.exclude_authrole),
-            "eligible": check_ids("eligible", options.eligible),
-            "eligible_authid": check_names("eligible_authid", options.eligible_authid),
-            "eligible_authrole": check_names("eligible_authrole", options.eligible_authrole),
-            "retain": options.retain or None,
-        }
-        if options.retain:
-            self._need("broker.event_retention", "retain")
+        chosen = self._publish_options(options)
         self._check_room()
 
         def build(request: int) -> message.Message:
@@ -94,6 +82,27 @@ class Operations:
         )
         publication: int = await future
         return publication
+
+    def _publish_options(self, options: PublishOptions) -> dict[str, Any]:
+        eligible = {
+            "eligible": check_ids("eligible", options.eligible),
+            "eligible_authid": check_names("eligible_authid", options.eligible_authid),
+            "eligible_authrole": check_names("eligible_authrole", options.eligible_authrole),
+        }
+        exclude_me = options.exclude_me
+        if [] in eligible.values():
+            # For Crossbar an empty list is no list, so that an event for nobody would go to all.
+            eligible, exclude_me = {"eligible": [self.session.id]}, True
+        if options.retain:
+            self._need("broker.event_retention", "retain")
+        return eligible | {
+            "acknowledge": options.acknowledge,
+            "exclude_me": exclude_me,
+            "exclude": check_ids("exclude", options.exclude),
+            "exclude_authid": check_names("exclude_authid", options.exclude_authid),
+            "exclude_authrole": check_names("exclude_authrole", options.exclude_authrole),
+            "retain": options.retain or None,
+        }
 
     async def register(self, uri: str, match: Match, invoke: Invoke) -> int:
         """Register a procedure."""

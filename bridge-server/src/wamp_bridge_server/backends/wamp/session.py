@@ -327,3 +327,5 @@ class WampSession:
             self.send(message.Goodbye("wamp.close.goodbye_and_out"))
         self._end(f"the router closed the session ({msg.reason})")
         self._channel.close()
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._patience.goodbye, self._channel.abort)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 Method = Literal["anonymous", "ticket", "wampcra", "cryptosign"]
 
+_KEY: Final = re.compile(r"[0-9A-Fa-f]{64}")
 _PORTS: Final = {"ws": 80, "wss": 443}
 _SCHEMES: Final = ("rs", "rss", "ws", "wss")
 
@@ -28,8 +30,8 @@ class Identity:
     def __post_init__(self) -> None:
         if self.method in {"ticket", "wampcra"} and not (self.authid and self.secret):
             raise ValueError(f"{self.method} needs an authid and a secret")
-        if self.method == "cryptosign" and not self.key:
-            raise ValueError("cryptosign needs a key")
+        if self.method == "cryptosign" and not _KEY.fullmatch(self.key or ""):
+            raise ValueError("cryptosign needs a key of 64 hex digits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ class Patience:
     """How long things may take, in seconds.
 
     A new connection has `connect` to be joined. Where that fails, the next attempt follows after
-    `retry`, doubled each time up to `retry_most`; after `retry_refused` where the router said no. A
-    router that was silent for `probe` is asked for a sign of life; one that was silent for
+    `retry`, doubled each time up to `retry_most`, or up to `retry_refused` where the router said
+    no. A router that was silent for `probe` is asked for a sign of life; one that was silent for
     `silence` is given up. A session says goodbye for at most `goodbye`.
     """
 

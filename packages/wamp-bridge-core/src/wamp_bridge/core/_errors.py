@@ -125,6 +125,11 @@ class ApplicationError(BridgeError):
         self.uri = uri
         self.status = status_of(uri)
 
+    def __repr__(self) -> str:
+        given = [repr(each) for each in (self.uri, *self.args)]
+        given += [f"{name}={value!r}" for name, value in self.kwargs.items()]
+        return f"{type(self).__name__}({', '.join(given)})"
+
     def __str__(self) -> str:
         text = super().__str__()
         return text if text == self.uri else f"{self.uri}: {text}"
