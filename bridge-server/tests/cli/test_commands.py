@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wamp_bridge_server.config import hash_token, parse
+from wamp_bridge_server.config import Token, hash_token, parse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,7 +141,7 @@ def test_a_key_is_what_app_and_bridge_need(start: Start, name: str) -> None:
     token, secret = exports["WAMP_BRIDGE_TOKEN"], exports["WAMP_BRIDGE_SECRET"]
     assert exports["WAMP_BRIDGE_APP"] == name
     assert re.fullmatch(r"wbt_[A-Za-z0-9_-]{43}", token)
-    assert config.apps[name].tokens == (hash_token(token),)
+    assert config.apps[name].tokens == (Token(hash_token(token)),)
     assert [found.reveal() for found in config.apps[name].secrets] == [secret]
     # The bridge's file has neither.
     assert token not in "\n".join(section)

@@ -35,6 +35,7 @@ from wamp_bridge_server.config import (
     RouterConfig,
     Secret,
     StoreConfig,
+    Token,
     checks,
     hash_token,
 )
@@ -184,7 +185,7 @@ async def _dev(options: _Options, crossbar: Path | None) -> None:
             store=StoreConfig(url=f"sqlite:///{folder / 'wamp-bridge.db'}"),
             apps={
                 options.app: AppConfig(
-                    name=options.app, tokens=(hash_token(token),), secrets=(Secret(secret),)
+                    name=options.app, tokens=(Token(hash_token(token)),), secrets=(Secret(secret),)
                 )
             },
         )

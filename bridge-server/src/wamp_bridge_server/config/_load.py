@@ -142,5 +142,6 @@ def _lay_over(values: dict[str, Any], setting: Setting) -> None:
 
 def _dotted(path: tuple[str, ...]) -> str:
     return ".".join(
-        part if re.fullmatch(r"[A-Za-z0-9_-]+(\[\d+\])*", part) else repr(part) for part in path
+        part if re.fullmatch(r"[A-Za-z0-9_-]+(\[\d+\](\.\w+)?)*", part) else repr(part)
+        for part in path
     )

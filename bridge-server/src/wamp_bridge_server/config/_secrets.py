@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wamp_bridge_server.config._model import Secret
-from wamp_bridge_server.config.checks import Wrong
+from wamp_bridge_server.config.checks import Wrong, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,6 +40,23 @@ class Vault:
                 raise Wrong(f"{wrong}; {value} holds something else") from wrong
 
         return resolve
+
+    def file(self, check: Callable[[Path], None]) -> Callable[[Any], Path]:
+        """A check of paths, relative ones from the folder, by the check of what is there."""
+
+        def resolve(value: Any) -> Path:
+            path = self.path(value)
+            check(path)
+            return path
+
+        return resolve
+
+    def path(self, value: Any) -> Path:
+        """A path, a relative one from the folder."""
+        name = text(value)
+        if "\0" in name:
+            raise Wrong("is no path")
+        return self.folder / name
 
     def _from_environment(self, name: str) -> str:
         found = self.environ.get(name)

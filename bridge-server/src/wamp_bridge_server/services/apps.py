@@ -34,7 +34,7 @@ class Apps:
             app = App(name, Permissions(config.allow))
             self.by_name[name] = app
             for token in config.tokens:
-                self._by_token[token] = app
+                self._by_token[token.hash] = app
             if config.secrets:
                 self.signers[name] = WebhookSigner([secret.reveal() for secret in config.secrets])
 
