@@ -5,9 +5,13 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+import structlog
+
 from wamp_bridge_server.backends.opening import open_backend
 from wamp_bridge_server.callbacks.outbox import Outbox
 from wamp_bridge_server.callbacks.sender import Sender
+from wamp_bridge_server.http.authentication import Authentication
+from wamp_bridge_server.http.authorities import Authorities, own_origins
 from wamp_bridge_server.http.server import HttpServer
 from wamp_bridge_server.services.apps import Apps
 from wamp_bridge_server.services.arrivals import Arrivals
@@ -23,6 +27,8 @@ from wamp_bridge_server.store import Store
 if TYPE_CHECKING:
     from wamp_bridge_server.callbacks.outbox import Recipient
     from wamp_bridge_server.config import Config
+
+log = structlog.get_logger("wamp_bridge")
 
 
 class Bridge:
@@ -68,7 +74,7 @@ class Bridge:
 
         store = await Store.open(config.store.url)
         started.push_async_callback(store.close)
-        sender = Sender(apps.signers)
+        sender = Sender(apps.signer)
         await sender.start()
         started.push_async_callback(sender.close)
         backend = open_backend(config.router, config.apps)
@@ -89,12 +95,24 @@ class Bridge:
         calls = Calls(backend, outbox)
         started.push_async_callback(calls.close)
         health = Health(backend, table, outbox)
-        server = HttpServer(apps, calls, Publishing(backend), endpoints, sources, health)
+        authentication = Authentication(apps, store)
+        server = HttpServer(authentication, calls, Publishing(backend), endpoints, sources, health)
         await server.start(config.listen.host, config.listen.port)
         started.push_async_callback(server.close)
         self._address = server.address
+        authentication.authorities = self._authorities()
         health.serving = True
         started.callback(health.stopping)
+
+    def _authorities(self) -> Authorities:
+        """What signatures may be made for: the public URLs, or else the listener's own."""
+        config = self._config
+        port = self._address[1] if self._address is not None else config.listen.port
+        own = own_origins(config.listen, port, tls=config.tls is not None)
+        origins = config.public_urls or own
+        if not origins and any(app.secrets for app in config.apps.values()):
+            log.warning("no signed request can be verified: public_urls is not set")
+        return Authorities(origins)
 
 
 def _declined(endpoints: Endpoints, recipient: Recipient) -> None:
