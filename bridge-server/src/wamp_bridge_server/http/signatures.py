@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from wamp_bridge_server.http import structured
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 TAG: Final = "wamp-bridge"
 OLDEST_SECONDS: Final = 300
@@ -58,58 +58,24 @@ class Signed:
 class Parts:
     """What of a request can be signed, in the octets in which it came.
 
-    `headers` are the lines of `content-digest` and `content-type`, by name.
+    `authority` is None where the request was not for this bridge. `headers` are the lines of
+    `content-digest` and `content-type`, by name.
     """
 
     method: str
     target: str
-    authority: str
+    authority: str | None
     headers: Mapping[str, Sequence[str]]
     body: bytes
 
 
-class Authorities:
-    """The authorities that signatures may be made for, in each way to write them as a Host.
-
-    Args:
-        origins: `SCHEME://HOST[:PORT]`, those of the bridge and of nobody else.
-    """
-
-    def __init__(self, origins: Iterable[str]) -> None:
-        self._by_host: dict[str, str] = {}
-        for origin in origins:
-            scheme, _, authority = origin.lower().rstrip("/").partition("://")
-            default = {"http": ":80", "https": ":443"}[scheme]
-            bare = authority.removesuffix(default)
-            self._by_host[bare] = bare
-            if not re.search(r":[0-9]+$", bare):
-                self._by_host[bare + default] = bare
-
-    def __contains__(self, host: str) -> bool:
-        return host.lower() in self._by_host
-
-    def of(self, host: str) -> str:
-        """The authority of a Host header: lower case, without the default port.
-
-        Raises:
-            BadSignature: It is none of ours.
-        """
-        authority = self._by_host.get(host.lower())
-        if authority is None:
-            raise BadSignature
-        return authority
-
-
-def claimed(
-    inputs: Sequence[str], signatures: Sequence[str], now: float, *, body: bool
-) -> Signed | None:
+def claimed(inputs: Sequence[str], signatures: Sequence[str], now: float) -> Signed | None:
     """The one signature with our tag; None where there is none, for others are not ours to judge.
 
     Args:
         inputs: The lines of Signature-Input.
         signatures: The lines of Signature.
         now: Unix time in seconds.
-        body: Whether the request has a body, which must then be covered.
 
     Raises:
         BadSignature: No structured fields, several with our tag, or not of the profile.
@@ -126,7 +92,7 @@ def claimed(
             continue
         if ours is not None:
             raise BadSignature
-        ours = _of_profile(member.inner_list, pairs, given.get(label), now, body=body)
+        ours = _of_profile(member.inner_list, pairs, given.get(label), now)
     return ours
 
 
@@ -144,6 +110,10 @@ def verify(signed: Signed, parts: Parts, keys: Collection[hmac.HMAC]) -> None:
     path, mark, query = parts.target.partition("?")
     if not path.startswith("/") or "#" in parts.target:
         raise BadSignature  # an absolute form, an authority, an asterisk
+    if parts.authority is None:
+        raise BadSignature
+    if parts.body and not _OF_BODY.issubset(signed.components):
+        raise BadSignature
     values = {
         '"@method"': parts.method,
         '"@authority"': parts.authority,
@@ -177,16 +147,13 @@ def _of_profile(
     pairs: Sequence[tuple[str, str]],
     signature: structured.Member | None,
     now: float,
-    *,
-    body: bool,
 ) -> Signed:
     components = covered[1:-1].split()
     names = set(components)
-    needed = _MAY if body else _ALWAYS
     given = dict(pairs)
     if (
         len(names) != len(components)
-        or not needed <= names <= _MAY
+        or not _ALWAYS <= names <= _MAY
         or len(given) != len(pairs)
         or not given.keys() >= _NEEDED
         or not given.keys() <= _KNOWN

@@ -32,6 +32,10 @@ class Key:
         """The key for HMAC-SHA256."""
         return cls(hmac.new(key, digestmod=hashlib.sha256), expires)
 
+    def live(self, now: float) -> bool:
+        """Whether it counts at a Unix time in seconds."""
+        return self.expires is None or now < self.expires
+
 
 class App:
     """A tenant: who it is and what it may do.
@@ -80,7 +84,7 @@ class App:
 
     def live_keys(self, now: float) -> list[hmac.HMAC]:
         """The keys that count at a Unix time in seconds."""
-        return [key.mac for key in self.keys if key.expires is None or now < key.expires]
+        return [key.mac for key in self.keys if key.live(now)]
 
     def signer(self, now: float) -> WebhookSigner | None:
         """What signs its callbacks at a Unix time in seconds; None where it has no secrets.
