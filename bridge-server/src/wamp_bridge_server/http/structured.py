@@ -79,4 +79,5 @@ def string(written: str) -> str | None:
     """The text that a string stands for, None where it is no string."""
     if not written.startswith('"'):
         return None
-    return _ESCAPED.sub(r"\1", written[1:-1])
+    text = written[1:-1]
+    return _ESCAPED.sub(r"\1", text) if "\\" in text else text
