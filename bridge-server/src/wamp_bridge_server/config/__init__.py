@@ -2,7 +2,7 @@
 
 from wamp_bridge_server.config._environment import PREFIX
 from wamp_bridge_server.config._errors import ConfigError, Problem
-from wamp_bridge_server.config._load import load, parse
+from wamp_bridge_server.config._load import check_listener, load, parse
 from wamp_bridge_server.config._model import (
     EVERYTHING,
     Action,
@@ -41,6 +41,7 @@ __all__ = [
     "StoreConfig",
     "TlsConfig",
     "Token",
+    "check_listener",
     "hash_token",
     "load",
     "parse",

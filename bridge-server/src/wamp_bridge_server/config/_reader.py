@@ -111,7 +111,7 @@ def read(values: Mapping[str, Any], vault: Vault, report: Report) -> Config:
             "names no app, so nobody could use the bridge; `wamp-bridge key NAME` makes one",
         )
     _keys_name_one_app(config.apps, report)
-    _anonymous_is_one_app_on_loopback(config, report)
+    anonymous_is_one_app_on_loopback(config, report)
     return config
 
 
@@ -293,7 +293,8 @@ def _keys_name_one_app(apps: Mapping[str, AppConfig], report: Report) -> None:
                 )
 
 
-def _anonymous_is_one_app_on_loopback(config: Config, report: Report) -> None:
+def anonymous_is_one_app_on_loopback(config: Config, report: Report) -> None:
+    """Let one app in unasked at most, and where this machine alone can reach the bridge."""
     anonymous = [app.name for app in config.apps.values() if app.anonymous]
     for name in anonymous[1:]:
         report(

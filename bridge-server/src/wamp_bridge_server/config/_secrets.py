@@ -19,10 +19,14 @@ _REFERENCE = re.compile(r"(env|file):(\S|\S.*\S)")
 
 @dataclass(frozen=True, slots=True)
 class Vault:
-    """Where secrets are found: an environment, and the folder that relative paths start from."""
+    """Where secrets are found: an environment, and the folder that relative paths start from.
+
+    `files` are those that were named so far.
+    """
 
     environ: Mapping[str, str]
     folder: Path
+    files: set[Path]
 
     def secret(self, check: Callable[[str], str]) -> Callable[[Any], Secret]:
         """A check of references, by the check of what they lead to."""
@@ -56,7 +60,9 @@ class Vault:
         name = text(value)
         if "\0" in name:
             raise Wrong("is no path")
-        return self.folder / name
+        path = self.folder / name
+        self.files.add(path)
+        return path
 
     def _from_environment(self, name: str) -> str:
         found = self.environ.get(name)
@@ -66,7 +72,7 @@ class Vault:
         return found
 
     def _from_file(self, name: str) -> str:
-        path = self.folder / name
+        path = self.path(name)
         try:
             with path.open("rb") as file:
                 content = file.read(_MAX_BYTES + 1)
