@@ -1,5 +1,6 @@
 """What a bridge is told: the structs, and where they come from."""
 
+from wamp_bridge_server.config._callbacks import callback_rule
 from wamp_bridge_server.config._environment import PREFIX
 from wamp_bridge_server.config._errors import ConfigError, Problem
 from wamp_bridge_server.config._load import check_listener, load, parse
@@ -21,6 +22,7 @@ from wamp_bridge_server.config._model import (
     Token,
     hash_token,
 )
+from wamp_bridge_server.config._secrets import read_reference
 
 __all__ = [
     "EVERYTHING",
@@ -41,8 +43,10 @@ __all__ = [
     "StoreConfig",
     "TlsConfig",
     "Token",
+    "callback_rule",
     "check_listener",
     "hash_token",
     "load",
     "parse",
+    "read_reference",
 ]

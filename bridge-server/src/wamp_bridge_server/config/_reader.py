@@ -275,8 +275,8 @@ def _permissions(table: _Table | None) -> Permissions:
 
 
 def _keys_name_one_app(apps: Mapping[str, AppConfig], report: Report) -> None:
-    """What says which app asks is of one app alone."""
-    owners: dict[tuple[str, str], str] = {}
+    """What says which app asks stands in one place alone."""
+    owners: dict[tuple[str, str], tuple[str, str]] = {}
     for app in apps.values():
         named = [
             ("token", token.hash, f"tokens[{index}]") for index, token in enumerate(app.tokens)
@@ -284,8 +284,8 @@ def _keys_name_one_app(apps: Mapping[str, AppConfig], report: Report) -> None:
         if app.crossbar is not None:
             named.append(("Crossbar key", app.crossbar.key, "crossbar"))
         for what, value, key in named:
-            owner = owners.setdefault((what, value), app.name)
-            if owner != app.name:
+            owner, first = owners.setdefault((what, value), (app.name, key))
+            if (owner, first) != (app.name, key):
                 report(
                     ("apps", app.name, key),
                     f"is also a {what} of app {owner}; it says which app asks, so give each its "

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _MAX_BYTES = 64 * 1024
+_SECRET = re.compile(r"whsec_|wbt_")
 _REFERENCE = re.compile(r"(env|file):(\S|\S.*\S)")
 
 
@@ -32,18 +33,22 @@ class Vault:
         """A check of references, by the check of what they lead to."""
 
         def resolve(value: Any) -> Secret:
-            reference = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
-            # A secret after `env:` or `file:` is a slip that must not end up in a log.
-            if reference is None or "whsec_" in reference[2]:
-                raise Wrong("must be env:NAME or file:PATH, never the secret itself")
-            kind, name = reference.groups()
-            found = self._from_environment(name) if kind == "env" else self._from_file(name)
+            found = self.find(value)
             try:
                 return Secret(check(found))
             except Wrong as wrong:
                 raise Wrong(f"{wrong}; {value} holds something else") from wrong
 
         return resolve
+
+    def find(self, value: Any) -> str:
+        """What a reference leads to."""
+        reference = _REFERENCE.fullmatch(value) if isinstance(value, str) else None
+        # A secret after `env:` or `file:` is a slip that must not end up in a log.
+        if reference is None or _SECRET.search(reference[2]):
+            raise Wrong("must be env:NAME or file:PATH, never the secret itself")
+        kind, name = reference.groups()
+        return self._from_environment(name) if kind == "env" else self._from_file(name)
 
     def file(self, check: Callable[[Path], None]) -> Callable[[Any], Path]:
         """A check of paths, relative ones from the folder, by the check of what is there."""
@@ -84,6 +89,15 @@ class Vault:
             state = "is empty" if not found else f"has more than {_MAX_BYTES} bytes"
             raise Wrong(f"names the file {path}, which {state}")
         return found
+
+
+def read_reference(reference: str, environ: Mapping[str, str], folder: Path) -> str:
+    """What `env:NAME` or `file:PATH` leads to.
+
+    Raises:
+        Wrong: It is no reference, or leads to nothing.
+    """
+    return Vault(environ, folder, set()).find(reference)
 
 
 def anything(value: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from wamp_bridge_server.config._model import Address
+from wamp_bridge_server.config.tokens import PREFIX as TOKEN_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,6 +140,11 @@ def crossbar_key(value: Any) -> str:
 def token(value: Any) -> str:
     """A token's hash, without the `sha256:` before it. Says nothing of what it was."""
     match = _TOKEN.fullmatch(value) if isinstance(value, str) else None
+    if isinstance(value, str) and value.startswith(TOKEN_PREFIX):
+        raise Wrong(
+            "is a token itself, which its app alone should have; what stands here is sha256: and "
+            "the 64 lower-case hex digits of its SHA-256"
+        )
     if match is None:
         raise Wrong(
             "must be sha256: and the 64 lower-case hex digits of the token's SHA-256, never the "
