@@ -7,6 +7,8 @@ import hashlib
 import hmac
 import secrets
 import time
+from datetime import UTC, datetime
+from urllib.parse import urlencode
 
 from wamp_bridge.core import decode_secret
 
@@ -79,3 +81,27 @@ def sign(
         ("signature-input", f"{label}={given}"),
         ("signature", f"{label}=:{signature}:"),
     ]
+
+
+def crossbar_query(key: str | None, secret: str, body: bytes, **changed: str | None) -> str:
+    """The signed query of Crossbar's HTTP clients, with its `?`.
+
+    Args:
+        key: Names the secret; None leaves it out.
+        secret: As it is configured.
+        body: What will be sent.
+        **changed: Members of another value; of None, left out. `signature` is made of the others.
+    """
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    values: dict[str, str | None] = {
+        "key": key,
+        "timestamp": now,
+        "seq": "1",
+        "nonce": str(secrets.randbelow(2**53)),
+    }
+    values |= changed
+    names = ("key", "timestamp", "seq", "nonce")
+    signed = "".join(values[name] or "" for name in names).encode() + body
+    mac = hmac.new(secret.encode(), signed, hashlib.sha256).digest()
+    values = {"signature": base64.urlsafe_b64encode(mac).decode(), **values}
+    return "?" + urlencode({n: value for n, value in values.items() if value is not None})
