@@ -14,7 +14,14 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from wamp_bridge_server.errors import NOT_AUTHORIZED, CallFailed, Forbidden, Problem, Unavailable
+from wamp_bridge_server.errors import (
+    NOT_AUTHORIZED,
+    CallFailed,
+    Forbidden,
+    Problem,
+    Unauthenticated,
+    Unavailable,
+)
 from wamp_bridge_server.http import bodies
 from wamp_bridge_server.http.answers import unreadable
 from wamp_bridge_server.http.asking import Asking, read
@@ -140,6 +147,8 @@ class CrossbarRequests:
         apps = self._authentication.apps
         if apps.anonymous is not None and _is_local(request):
             return apps.anonymous
+        if apps.anonymous is None and not apps.by_crossbar_key:
+            raise Unauthenticated  # no signed query would help
         raise BadQuery('The query lacks its "key".')
 
 
