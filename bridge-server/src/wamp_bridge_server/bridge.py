@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from wamp_bridge_server.backends.opening import open_backend
+import msgspec
+import structlog
+
+from wamp_bridge_server.backends.opening import identities_of, open_backend
 from wamp_bridge_server.callbacks.outbox import Outbox
 from wamp_bridge_server.callbacks.sender import Sender
+from wamp_bridge_server.config import check_listener
+from wamp_bridge_server.http.authentication import Authentication
+from wamp_bridge_server.http.authorities import Authorities, own_origins
 from wamp_bridge_server.http.server import HttpServer
 from wamp_bridge_server.services.apps import Apps
 from wamp_bridge_server.services.arrivals import Arrivals
@@ -16,13 +23,20 @@ from wamp_bridge_server.services.endpoints import Endpoints
 from wamp_bridge_server.services.health import Health
 from wamp_bridge_server.services.publishing import Publishing
 from wamp_bridge_server.services.reconciler import Reconciler
+from wamp_bridge_server.services.reloading import Reloading
 from wamp_bridge_server.services.sources import Sources
 from wamp_bridge_server.services.table import Endpoint, Table
 from wamp_bridge_server.store import Store
 
 if TYPE_CHECKING:
+    from wamp_bridge_server.backends.wamp import Identity
     from wamp_bridge_server.callbacks.outbox import Recipient
     from wamp_bridge_server.config import Config
+
+FIXED = ("listen", "tls", "router", "store")
+"""The keys that take another start."""
+
+log = structlog.get_logger("wamp_bridge")
 
 
 class Bridge:
@@ -32,6 +46,10 @@ class Bridge:
         self._config = config
         self._running = AsyncExitStack()
         self._address: tuple[str, int] | None = None
+        self._identities: dict[str, Identity] = {}
+        self._authentication: Authentication | None = None
+        self._reloading: Reloading | None = None
+        self._reload_lock = asyncio.Lock()
 
     @property
     def url(self) -> str:
@@ -60,6 +78,32 @@ class Bridge:
         """Stop all of it: take nothing more, finish what is being answered, leave the router."""
         await self._running.aclose()
 
+    async def reload(self, config: Config) -> list[str]:
+        """Go by another configuration, as far as that can be done at run time.
+
+        Returns:
+            The keys that differ from what is in force, and take another start.
+
+        Raises:
+            ConfigError: It can't be in force together with what takes another start.
+            RuntimeError: The bridge was not started.
+        """
+        if self._reloading is None or self._authentication is None:
+            raise RuntimeError("the bridge was not started")
+        async with self._reload_lock:
+            before = self._config
+            fixed = [key for key in FIXED if getattr(config, key) != getattr(before, key)]
+            kept = {key: getattr(before, key) for key in FIXED}
+            after = msgspec.structs.replace(config, **kept)
+            check_listener(after)
+            self._config = after
+            self._identities.clear()
+            self._identities.update(identities_of(after.apps))
+            if after.public_urls != before.public_urls:
+                self._authentication.authorities = self._authorities()
+            await self._reloading.apply(before.apps, after.apps)
+        return fixed
+
     async def _start(self, started: AsyncExitStack) -> None:
         """Start the parts from the store upwards; they stop in the opposite order."""
         config = self._config
@@ -68,10 +112,11 @@ class Bridge:
 
         store = await Store.open(config.store.url)
         started.push_async_callback(store.close)
-        sender = Sender(apps.signers)
+        sender = Sender(apps.signer)
         await sender.start()
         started.push_async_callback(sender.close)
-        backend = open_backend(config.router, config.apps)
+        self._identities = identities_of(config.apps)
+        backend = open_backend(config.router, self._identities)
         outbox = Outbox(sender, declined=lambda recipient: _declined(endpoints, recipient))
         started.push_async_callback(outbox.close)
         reconciler = Reconciler(table, backend)
@@ -79,22 +124,35 @@ class Bridge:
         started.push_async_callback(backend.close)
         started.push_async_callback(reconciler.close)
         endpoints = Endpoints(table, store, reconciler, outbox)
-        await endpoints.start()
+        await endpoints.start(apps.by_name)
         started.push_async_callback(endpoints.close)
         sources = Sources(apps, table, endpoints, store, sender)
         await sources.start(
             (apps.by_name[name], url) for name, app in config.apps.items() for url in app.sources
         )
         started.push_async_callback(sources.close)
+        self._reloading = Reloading(apps, table, endpoints, sources, reconciler, backend)
         calls = Calls(backend, outbox)
         started.push_async_callback(calls.close)
         health = Health(backend, table, outbox)
-        server = HttpServer(apps, calls, Publishing(backend), endpoints, sources, health)
+        self._authentication = authentication = Authentication(apps, store)
+        server = HttpServer(authentication, calls, Publishing(backend), endpoints, sources, health)
         await server.start(config.listen.host, config.listen.port)
         started.push_async_callback(server.close)
         self._address = server.address
+        authentication.authorities = self._authorities()
         health.serving = True
         started.callback(health.stopping)
+
+    def _authorities(self) -> Authorities:
+        """What signatures may be made for: the public URLs, or else the listener's own."""
+        config = self._config
+        port = self._address[1] if self._address is not None else config.listen.port
+        own = own_origins(config.listen, port, tls=config.tls is not None)
+        origins = config.public_urls or own
+        if not origins and any(app.secrets for app in config.apps.values()):
+            log.warning("no signed request can be verified: public_urls is not set")
+        return Authorities(origins)
 
 
 def _declined(endpoints: Endpoints, recipient: Recipient) -> None:

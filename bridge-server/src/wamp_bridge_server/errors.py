@@ -13,6 +13,7 @@
     ├── TooLarge               413
     ├── UnsupportedMediaType   415
     ├── Unprocessable          422  a right type with a value that isn't allowed
+    ├── TooFast                429  too many requests, or wrong ones, in a time
     ├── BadSource              502  a source that is unreachable or has no valid manifest
     ├── Unavailable            503  no router, no store, or too much at once
     ├── SourceTimeout          504  a source that answers too late
@@ -21,6 +22,7 @@
 
 from __future__ import annotations
 
+import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -144,6 +146,21 @@ class Unprocessable(Problem):
     """A right type with a value that isn't allowed: a URI, a URL, an option."""
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class TooFast(Problem):
+    """Too many requests, or requests with wrong credentials, in a time.
+
+    Args:
+        detail: Which limit it was.
+        seconds: After how long it is worth asking again.
+    """
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, detail: str, seconds: float) -> None:
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(max(1, math.ceil(seconds)))}
 
 
 class BadSource(Problem):

@@ -11,7 +11,7 @@ from support.peers import joined
 from support.router import running_router
 from support.waiting import eventually
 from wamp_bridge_server.backends.base import PublishOptions, Unavailable, WampError
-from wamp_bridge_server.backends.opening import open_backend
+from wamp_bridge_server.backends.opening import identities_of, open_backend
 from wamp_bridge_server.backends.wamp import Identity, Patience, WampBackend
 from wamp_bridge_server.config import AppConfig, RouterAuth, RouterConfig, Secret
 from wamp_bridge_server.devrouter import ANYTHING
@@ -138,13 +138,17 @@ async def configured(
         RouterConfig(
             url=guarded.url, auth=RouterAuth(method="ticket", authid="shop", secret=ticket)
         ),
-        {
-            "news": AppConfig(
-                name="news",
-                router_auth=RouterAuth(method="ticket", authid="reader", secret=Secret("ticket2")),
-            ),
-            "shop": AppConfig(name="shop"),
-        },
+        identities_of(
+            {
+                "news": AppConfig(
+                    name="news",
+                    router_auth=RouterAuth(
+                        method="ticket", authid="reader", secret=Secret("ticket2")
+                    ),
+                ),
+                "shop": AppConfig(name="shop"),
+            }
+        ),
     )
     assert isinstance(backend, WampBackend)
     await backend.start(listening)

@@ -43,7 +43,7 @@ class Told:
 
 @asynccontextmanager
 async def outbox(schedule: tuple[float, ...] = SOON) -> AsyncIterator[Told]:
-    sender, declined = Sender({}), list[Recipient]()
+    sender, declined = Sender(lambda _app: None), list[Recipient]()
     await sender.start()
     made = Outbox(sender, declined.append, schedule)
     try:

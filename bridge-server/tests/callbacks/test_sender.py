@@ -23,7 +23,7 @@ SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 @pytest.fixture
 async def sender() -> AsyncIterator[Sender]:
-    made = Sender({"shop": WebhookSigner([SECRET])})
+    made = Sender({"shop": WebhookSigner([SECRET])}.get)
     await made.start()
     yield made
     await made.close()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from wamp_bridge_server.config import hash_token, parse
+from wamp_bridge_server.config import Token, hash_token, parse
+from wamp_bridge_server.config.tokens import make_token
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -140,8 +141,8 @@ def test_a_key_is_what_app_and_bridge_need(start: Start, name: str) -> None:
     config = parse("\n".join(section), environ=exports)
     token, secret = exports["WAMP_BRIDGE_TOKEN"], exports["WAMP_BRIDGE_SECRET"]
     assert exports["WAMP_BRIDGE_APP"] == name
-    assert re.fullmatch(r"wbt_[A-Za-z0-9_-]{43}", token)
-    assert config.apps[name].tokens == (hash_token(token),)
+    assert re.fullmatch(r"wbt_[A-Za-z0-9]{49}", token)
+    assert config.apps[name].tokens == (Token(hash_token(token)),)
     assert [found.reveal() for found in config.apps[name].secrets] == [secret]
     # The bridge's file has neither.
     assert token not in "\n".join(section)
@@ -154,3 +155,32 @@ def test_no_two_keys_are_the_same(start: Start) -> None:
     assert [program.end() for program in programs] == [0, 0]
     same = set(programs[0].out) & set(programs[1].out)
     assert all("wbt_" not in line and "whsec_" not in line for line in same)
+
+
+def test_whose_token_it_is(start: Start, tmp_path: Path) -> None:
+    token, expired, unknown = make_token(), make_token(), make_token()
+    digest, old = hash_token(token), hash_token(expired)
+    (tmp_path / "b.toml").write_text(
+        f"[apps.shop]\ntokens = ['sha256:{digest}', "
+        f"{{ token = 'sha256:{old}', expires = 2020-01-01T00:00:00Z }}]\n"
+    )
+    (tmp_path / "token").write_text(token + "\n")
+    program = start("check", "--config", "b.toml", "--token", "file:token")
+    assert program.end() == 0
+    assert program.out[-2:] == [
+        "  app     shop: 2 tokens (1 expired), no secrets",
+        "  token   is one of shop",
+    ]
+    for shown, line in (
+        (token[:-1], "the token is mistyped: it lacks characters, or its checksum is wrong"),
+        (expired, "the token is one of shop, and has expired"),
+        (unknown, "the token is not mistyped, but no app's here"),
+        ("any string", "the token is not mistyped, but no app's here"),
+    ):
+        program = start("check", "--config", "b.toml", "--token", "env:T", T=shown)
+        assert program.end() == 2
+        assert program.err == [f"wamp-bridge: {line}"]
+    program = start("check", "--config", "b.toml", "--token", token)
+    assert program.end() == 2
+    assert "must be env:NAME or file:PATH" in program.err[0]
+    assert token not in program.err[0]

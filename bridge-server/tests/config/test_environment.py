@@ -14,6 +14,7 @@ from wamp_bridge_server.config import (
     Permissions,
     RouterAuth,
     Secret,
+    Token,
     hash_token,
     load,
     parse,
@@ -70,7 +71,7 @@ def test_a_bridge_runs_from_the_environment_alone() -> None:
     )
     assert config.store.url == "sqlite:///:memory:"
     shop = config.apps["shop"]
-    assert shop.tokens == (hash_token("t"), hash_token("u"))
+    assert shop.tokens == (Token(hash_token("t")), Token(hash_token("u")))
     assert shop.secrets == (Secret(SECRET),)
     assert shop.sources == ("http://10.0.0.5/a,b/",)
     assert shop.allow == Permissions(call=("com.a", "com.b"), register=())
@@ -110,7 +111,11 @@ def test_the_name_of_an_app_ends_where_a_known_key_begins(
     tokens = {f"APPS_{app.upper()}_TOKENS": HASH}
     (found,) = alone({**tokens, variable: value}).apps.values()
     assert found.name == app
-    assert getattr(found, key) in ((hash_token("t"),), RouterAuth(), Permissions(call=("com",)))
+    assert getattr(found, key) in (
+        (Token(hash_token("t")),),
+        RouterAuth(),
+        Permissions(call=("com",)),
+    )
 
 
 def test_the_environment_stands_above_the_file() -> None:
@@ -150,8 +155,9 @@ def test_a_name_that_may_mean_two_apps() -> None:
         ("LISTEN", "x", "listen: must be HOST:PORT"),
         ("APPS_SHOP_SOURCES", "http://x/,http://y", "apps.shop.sources[1]: must end in a slash"),
         ("APPS_SHOP_SECRETS", SECRET, "apps.shop.secrets[0]: must be env:NAME or file:PATH"),
-        ("APPS_SHOP_RATE", "1", "apps.shop.rate: is not supported yet"),
-        ("TLS", "{}", "tls: is not supported yet"),
+        ("APPS_SHOP_RATE", "fast", "apps.shop.rate: must be a number of requests a second"),
+        ("APPS_SHOP_ANONYMOUS", "yes", "apps.shop.anonymous: must be true or false"),
+        ("TLS", "{}", "tls: lacks cert"),
         ("APPS_B_SOURCES", "http://x/", "apps.b: has neither tokens nor secrets"),
     ],
 )

@@ -17,6 +17,7 @@ from wamp_bridge_server.config import (
     RouterConfig,
     Secret,
     StoreConfig,
+    Token,
     hash_token,
     load,
     parse,
@@ -75,7 +76,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         apps={
             "shop": AppConfig(
                 name="shop",
-                tokens=(hash_token("hunter2"),),
+                tokens=(Token(hash_token("hunter2")),),
                 secrets=(Secret(SECRET), Secret(OTHER_SECRET)),
                 sources=("http://10.0.0.5:8000/wamp/",),
                 allow=Permissions(
@@ -125,19 +126,6 @@ def test_everything_that_is_wrong_is_told_with_its_line_from_the_top() -> None:
     assert "did you mean realm?" in problems[1]
     assert "did you mean allow?" in problems[4]
     assert "oops" not in "".join(problems)
-
-
-@pytest.mark.parametrize("key", ["callbacks", "rate", "crossbar", "anonymous", "expires"])
-def test_what_is_not_supported_yet_is_refused(key: str) -> None:
-    (problem,) = told(f"{APP}{key} = 1")
-    assert problem.startswith(f"b.toml:3: apps.shop.{key}: is not supported yet")
-
-
-def test_tls_and_expiring_tokens_are_not_supported_yet() -> None:
-    (problem,) = told(f"tls = {{}}\n{APP}")
-    assert problem.startswith("b.toml:1: tls: is not supported yet")
-    (problem,) = told('[apps.shop]\ntokens = [{ hash = "sha256:", expires = 2026-01-01 }]')
-    assert "not supported yet" in problem
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from wamp_bridge_server.config import (
     RouterConfig,
     Secret,
     StoreConfig,
+    Token,
     hash_token,
 )
 
@@ -46,7 +47,7 @@ def config(router_url: str) -> Config:
     def app(name: str, allow: Permissions | None = None) -> AppConfig:
         return AppConfig(
             name=name,
-            tokens=(hash_token(f"token-of-{name}"),),
+            tokens=(Token(hash_token(f"token-of-{name}")),),
             secrets=(Secret(SECRET),),
             allow=allow or Permissions(),
         )

@@ -23,7 +23,7 @@ PRIVATE = [
 # Public to the other modules of core, and to nobody else: what they make is what is exported.
 INTERNAL = {
     "_announce": (),
-    "_transport": ("TokenAuth",),
+    "_transport": ("SignatureAuth", "TokenAuth"),
     "_callables": ("Binder",),
     "_dispatch": ("HandlerCall",),
     "_registry": ("Table",),

@@ -182,5 +182,12 @@ class Backend(Protocol):
     def session(self, app: str) -> Session:
         """The app's session; the first call for an app opens it."""
 
+    def release(self, app: str) -> None:
+        """Give an app's session up; the next `session` opens another.
+
+        The one there is serves nothing new, and leaves when what is under way in it has ended. What
+        it holds is to be taken back before; the listener is not told that it left.
+        """
+
     async def close(self) -> None:
         """Leave the network; every session says goodbye, no task or socket stays behind."""

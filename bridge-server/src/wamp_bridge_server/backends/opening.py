@@ -16,19 +16,27 @@ if TYPE_CHECKING:
 _MEMORY: Final = "memory:"
 
 
-def open_backend(router: RouterConfig, apps: Mapping[str, AppConfig]) -> Backend:
+def identities_of(apps: Mapping[str, AppConfig]) -> dict[str, Identity]:
+    """As whom the apps join that have an identity of their own at the router, by their names."""
+    return {
+        name: _identity(app.router_auth)
+        for name, app in apps.items()
+        if app.router_auth is not None
+    }
+
+
+def open_backend(router: RouterConfig, identities: Mapping[str, Identity]) -> Backend:
     """Make the backend for a router; it is still to be started.
+
+    Args:
+        router: The router section.
+        identities: Those of apps with one of their own; looked up each time that one joins.
 
     Raises:
         ValueError: The router's URL is none of those known.
     """
     if router.url.startswith(_MEMORY):
         return MemoryBackend()
-    identities = {
-        name: _identity(app.router_auth)
-        for name, app in apps.items()
-        if app.router_auth is not None
-    }
     return WampBackend(
         router.url, router.realm, identity=_identity(router.auth), identities=identities
     )

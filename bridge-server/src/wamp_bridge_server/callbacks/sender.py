@@ -20,7 +20,7 @@ from yarl import URL
 from wamp_bridge_server import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from wamp_bridge.core import WebhookSigner
 
@@ -39,6 +39,11 @@ class Failure(Enum):
     CUT = "connection cut off"
     GARBLED = "no HTTP in the answer"
     LATE = "too late"
+    UNSIGNED = "not sent, for it can't be signed"
+
+
+class CannotSign(Exception):  # noqa: N818 - named for what it is
+    """An app's callbacks can't be signed now, and so are not sent. Says why."""
 
 
 class SendError(Exception):
@@ -66,10 +71,15 @@ class Answer:
 
 
 class Sender:
-    """Posts to callback URLs for all apps, over connections that are reused."""
+    """Posts to callback URLs for all apps, over connections that are reused.
 
-    def __init__(self, signers: Mapping[str, WebhookSigner]) -> None:
-        self._signers = signers
+    Args:
+        signer_of: What signs the callbacks of an app, by its name; None where nothing does. Raises
+            `CannotSign`.
+    """
+
+    def __init__(self, signer_of: Callable[[str], WebhookSigner | None]) -> None:
+        self._signer_of = signer_of
         self._http: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
@@ -131,7 +141,10 @@ class Sender:
             raise SendError(_failure_of(error)) from error
 
     def _sign(self, app: str, message: str, body: bytes) -> Mapping[str, str]:
-        signer = self._signers.get(app)
+        try:
+            signer = self._signer_of(app)
+        except CannotSign as error:
+            raise SendError(Failure.UNSIGNED, str(error)) from None
         return (
             signer.sign(message, int(time.time()), body)
             if signer is not None

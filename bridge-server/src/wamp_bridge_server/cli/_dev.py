@@ -17,6 +17,7 @@ import click
 import structlog
 from click.core import ParameterSource
 
+from wamp_bridge.core import generate_secret
 from wamp_bridge_server.cli._devdata import data_folder, kept
 from wamp_bridge_server.cli._devrouter import (
     executable,
@@ -25,7 +26,6 @@ from wamp_bridge_server.cli._devrouter import (
     watch,
 )
 from wamp_bridge_server.cli._failures import Refusal
-from wamp_bridge_server.cli._keys import make_secret, make_token
 from wamp_bridge_server.cli._options import checked
 from wamp_bridge_server.cli._running import run, running
 from wamp_bridge_server.config import (
@@ -35,9 +35,12 @@ from wamp_bridge_server.config import (
     RouterConfig,
     Secret,
     StoreConfig,
+    Token,
+    callback_rule,
     checks,
     hash_token,
 )
+from wamp_bridge_server.config.tokens import make_token
 from wamp_bridge_server.devrouter.ports import is_free
 
 if TYPE_CHECKING:
@@ -47,6 +50,8 @@ log = structlog.get_logger("wamp_bridge.dev")
 
 _POLL = 0.05
 _PATIENCE = 5.0
+LOOPBACK = tuple(callback_rule(f"{host}:*") for host in ("127.0.0.0/8", "[::1]", "localhost"))
+"""Where the callbacks of the app on your own machine may go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +173,7 @@ async def _dev(options: _Options, crossbar: Path | None) -> None:
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(data_folder(options.data))
         token = options.token or kept(folder, "token", make_token)
-        secret = options.secret or kept(folder, "secret", make_secret)
+        secret = options.secret or kept(folder, "secret", generate_secret)
         router: CrossbarRouter | None = None
         url = shown = options.router or ""
         if crossbar is not None:
@@ -184,7 +189,10 @@ async def _dev(options: _Options, crossbar: Path | None) -> None:
             store=StoreConfig(url=f"sqlite:///{folder / 'wamp-bridge.db'}"),
             apps={
                 options.app: AppConfig(
-                    name=options.app, tokens=(hash_token(token),), secrets=(Secret(secret),)
+                    name=options.app,
+                    tokens=(Token(hash_token(token)),),
+                    secrets=(Secret(secret),),
+                    callbacks=LOOPBACK,
                 )
             },
         )

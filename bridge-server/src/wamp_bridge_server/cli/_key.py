@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from wamp_bridge_server.cli._keys import make_secret, make_token
+from wamp_bridge.core import generate_secret
 from wamp_bridge_server.cli._options import checked
 from wamp_bridge_server.config import checks, hash_token
+from wamp_bridge_server.config.tokens import make_token
 
 
 @click.command("key")
@@ -17,7 +18,7 @@ def command(name: str) -> None:
     Prints what the app is given, and what the bridge is. Nothing is kept: what is lost is made
     anew.
     """
-    token, secret = make_token(), make_secret()
+    token, secret = make_token(), generate_secret()
     variable = _variable(name)
     click.echo(
         "# for the app\n"

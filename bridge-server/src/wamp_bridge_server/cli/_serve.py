@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import structlog
 from wamp_bridge_server.cli._failures import refuse
 from wamp_bridge_server.cli._options import config_option, read_config
 from wamp_bridge_server.cli._running import run, running
+from wamp_bridge_server.cli._watch import Hangup, Watch
 from wamp_bridge_server.config import ConfigError
 
 if TYPE_CHECKING:
@@ -27,16 +27,18 @@ log = structlog.get_logger("wamp_bridge.cli")
 def command(config: Path | None) -> None:
     """Run the bridge.
 
-    The router may be away and come later. SIGTERM or Ctrl-C stops in order, a second one at once.
+    The router may be away and come later. A changed configuration is taken while it runs, at once
+    at SIGHUP. SIGTERM or Ctrl-C stops in order, a second one at once.
     """
     try:
         loaded = read_config(config)
     except ConfigError as error:
         raise refuse(error) from error
-    run(_serve(loaded), hangup=_reload)
+    hangup = Hangup()
+    run(_serve(loaded, config, hangup), hangup=hangup)
 
 
-async def _serve(config: Config) -> None:
+async def _serve(config: Config, path: Path | None, hangup: Hangup) -> None:
     async with running(config) as bridge:
         log.info(
             "serving",
@@ -45,9 +47,4 @@ async def _serve(config: Config) -> None:
             apps=len(config.apps),
             version=version("wamp-bridge-server"),
         )
-        await asyncio.Event().wait()
-
-
-def _reload() -> None:
-    # The place where a configuration is read again; ending for it would be worse than not to.
-    log.warning("a changed configuration is read at the next start; SIGHUP does nothing yet")
+        await Watch(bridge, config, path, hangup).run()

@@ -1,22 +1,28 @@
 """What a bridge is told: the structs, and where they come from."""
 
+from wamp_bridge_server.config._callbacks import callback_rule
 from wamp_bridge_server.config._environment import PREFIX
 from wamp_bridge_server.config._errors import ConfigError, Problem
-from wamp_bridge_server.config._load import load, parse
+from wamp_bridge_server.config._load import check_listener, load, parse
 from wamp_bridge_server.config._model import (
     EVERYTHING,
     Action,
     Address,
     AppConfig,
     AuthMethod,
+    CallbackRule,
     Config,
+    CrossbarKey,
     Permissions,
     RouterAuth,
     RouterConfig,
     Secret,
     StoreConfig,
+    TlsConfig,
+    Token,
     hash_token,
 )
+from wamp_bridge_server.config._secrets import read_reference
 
 __all__ = [
     "EVERYTHING",
@@ -25,15 +31,22 @@ __all__ = [
     "Address",
     "AppConfig",
     "AuthMethod",
+    "CallbackRule",
     "Config",
     "ConfigError",
+    "CrossbarKey",
     "Permissions",
     "Problem",
     "RouterAuth",
     "RouterConfig",
     "Secret",
     "StoreConfig",
+    "TlsConfig",
+    "Token",
+    "callback_rule",
+    "check_listener",
     "hash_token",
     "load",
     "parse",
+    "read_reference",
 ]

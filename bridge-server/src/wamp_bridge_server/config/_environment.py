@@ -3,7 +3,8 @@
 A variable's name is the key's path in capitals, joined by `_`: `WAMP_BRIDGE_SERVER_ROUTER_URL` is
 `router.url`. It stands above the file.
 
-- A string is written as it is. A list is comma-separated, or an array in TOML or JSON.
+- A string, a number, true and false are written as they are. A list is comma-separated, or an
+  array in TOML or JSON.
 - A table is an inline table in TOML or JSON (`..._ROUTER_AUTH={method="ticket",...}`), or a
   variable for each of its keys (`..._ROUTER_AUTH_METHOD=ticket`). Where both are there, the longer
   name is laid over the shorter.
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 PREFIX = "WAMP_BRIDGE_SERVER_"
 
 Path = tuple[str, ...]
-Shape = Literal["text", "list", "table", "app"]
+Shape = Literal["text", "value", "list", "table", "app"]
 
 _AUTH: dict[Path, Shape] = {
     (): "table",
@@ -46,12 +47,14 @@ _ROOT: dict[Path, Shape] = {
     ("router",): "table",
     ("router", "url"): "text",
     ("router", "realm"): "text",
+    ("router", "ca"): "text",
     **{("router", "auth", *path): shape for path, shape in _AUTH.items()},
     ("store",): "table",
     ("store", "url"): "text",
-    ("apps",): "table",
-    # Known, so that they are refused as what they are.
     ("tls",): "table",
+    ("tls", "cert"): "text",
+    ("tls", "key"): "text",
+    ("apps",): "table",
 }
 _APP: dict[Path, Shape] = {
     ("tokens",): "list",
@@ -64,12 +67,11 @@ _APP: dict[Path, Shape] = {
     ("allow", "subscribe"): "list",
     **{("router_auth", *path): shape for path, shape in _AUTH.items()},
     ("callbacks",): "list",
-    ("rate",): "text",
+    ("rate",): "value",
     ("crossbar",): "table",
     ("crossbar", "key"): "text",
     ("crossbar", "secret"): "text",
-    ("anonymous",): "text",
-    ("expires",): "text",
+    ("anonymous",): "value",
 }
 
 
@@ -164,6 +166,9 @@ def _value(text: str, shape: Shape, variable: str) -> Any:
     if shape == "text":
         return text
     stripped = text.strip()
+    if shape == "value":
+        value = _literal(stripped)
+        return text if value is None else value
     if shape == "list" and not stripped.startswith("["):
         return [item.strip() for item in stripped.split(",")] if stripped else []
     value = _literal(stripped)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from wamp_bridge_server.config._environment import Setting, read_environment
 from wamp_bridge_server.config._errors import ConfigError, Problem
 from wamp_bridge_server.config._lines import lines_of_keys
-from wamp_bridge_server.config._reader import read
+from wamp_bridge_server.config._reader import anonymous_is_one_app_on_loopback, read
 from wamp_bridge_server.config._secrets import Vault
 
 if TYPE_CHECKING:
@@ -23,30 +23,35 @@ if TYPE_CHECKING:
 _POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
-def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
+def load(
+    path: Path | None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    files: set[Path] | None = None,
+) -> Config:
     """Read the configuration of a file, or of the environment alone.
 
     Args:
         path: A TOML file; None where the environment says all.
         environ: Where the `WAMP_BRIDGE_SERVER_...` variables are, which stand above the file, and
             those that `env:NAME` names. The process's own where it is None.
+        files: Filled with every file that the configuration is in, those of secrets and
+            certificates included; also where it can't be used.
 
     Raises:
         ConfigError: What is wrong, all of it.
     """
+    environ = os.environ if environ is None else environ
+    files = set() if files is None else files
     if path is None:
-        return parse("", name="", environ=os.environ if environ is None else environ)
+        return _parse("", "", Vault(environ, Path(), files))
+    files.add(path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not in UTF-8"
         raise ConfigError([Problem(str(path), "", f"can't be read: {reason}")]) from error
-    return parse(
-        text,
-        name=str(path),
-        folder=path.parent,
-        environ=os.environ if environ is None else environ,
-    )
+    return _parse(text, str(path), Vault(environ, path.parent, files))
 
 
 def parse(
@@ -68,9 +73,13 @@ def parse(
         ConfigError: What is wrong, all of it.
     """
     environ = {} if environ is None else environ
+    return _parse(text, name, Vault(environ, folder or Path(), set()))
+
+
+def _parse(text: str, name: str, vault: Vault) -> Config:
     values = _toml(text, name)
     apps = values.get("apps", {})
-    settings, problems = read_environment(environ, apps if isinstance(apps, dict) else ())
+    settings, problems = read_environment(vault.environ, apps if isinstance(apps, dict) else ())
     origin = _Origin(name, text, settings)
     for setting in settings:
         _lay_over(values, setting)
@@ -78,10 +87,26 @@ def parse(
     def report(path: tuple[str, ...], message: str) -> None:
         problems.append(Problem(origin.of(path), _dotted(path), message))
 
-    config = read(values, Vault(environ, folder or Path()), report)
+    config = read(values, vault, report)
     if problems:
         raise ConfigError(sorted(problems, key=origin.order))
     return config
+
+
+def check_listener(config: Config) -> None:
+    """Check the apps of a configuration against a listener that it was not read with.
+
+    Raises:
+        ConfigError: An app can't be served there.
+    """
+    problems: list[Problem] = []
+
+    def report(path: tuple[str, ...], message: str) -> None:
+        problems.append(Problem("with the listener that runs", _dotted(path), message))
+
+    anonymous_is_one_app_on_loopback(config, report)
+    if problems:
+        raise ConfigError(problems)
 
 
 def _toml(text: str, name: str) -> dict[str, Any]:
@@ -142,5 +167,6 @@ def _lay_over(values: dict[str, Any], setting: Setting) -> None:
 
 def _dotted(path: tuple[str, ...]) -> str:
     return ".".join(
-        part if re.fullmatch(r"[A-Za-z0-9_-]+(\[\d+\])*", part) else repr(part) for part in path
+        part if re.fullmatch(r"[A-Za-z0-9_-]+(\[\d+\](\.\w+)?)*", part) else repr(part)
+        for part in path
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ipaddress import IPv4Network, IPv6Network
+    from pathlib import Path
 
 Action = Literal["call", "publish", "register", "subscribe"]
 AuthMethod = Literal["anonymous", "ticket", "wampcra", "cryptosign"]
@@ -17,12 +20,16 @@ EVERYTHING = ("*",)
 
 
 class Secret:
-    """A secret, out of sight: neither `repr` nor `str` shows it, `reveal()` alone does."""
+    """A secret, out of sight: neither `repr` nor `str` shows it, `reveal()` alone does.
 
-    __slots__ = ("_value",)
+    `expires` is the unix time, in seconds, from which it counts no more; None where it stays.
+    """
 
-    def __init__(self, value: str) -> None:
+    __slots__ = ("_value", "expires")
+
+    def __init__(self, value: str, expires: float | None = None) -> None:
         self._value = value
+        self.expires = expires
 
     def reveal(self) -> str:
         """The secret itself, for the one place that uses it."""
@@ -32,14 +39,28 @@ class Secret:
         return "Secret(...)"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._value == other._value
+        return (
+            isinstance(other, Secret)
+            and self._value == other._value
+            and self.expires == other.expires
+        )
 
     def __hash__(self) -> int:
-        return hash((Secret, self._value))
+        return hash((Secret, self._value, self.expires))
+
+
+class Token(msgspec.Struct, frozen=True):
+    """The hash of a token, as `hash_token` makes it (no `sha256:` before it).
+
+    `expires` is the unix time, in seconds, from which it counts no more; None where it stays.
+    """
+
+    hash: str
+    expires: float | None = None
 
 
 def hash_token(token: str) -> str:
-    """The hash of a token as `AppConfig.tokens` holds it: SHA-256 in lower-case hex."""
+    """The hash of a token as a `Token` holds it: SHA-256 in lower-case hex."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -48,6 +69,16 @@ class Address(msgspec.Struct, frozen=True):
 
     host: str
     port: int
+
+    @property
+    def loopback(self) -> bool:
+        """Whether this machine alone can reach it."""
+        if self.host.lower() == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -67,11 +98,23 @@ class RouterAuth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RouterConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The router that the bridge joins: `rs`, `rss`, `ws` or `wss` with a host, or `memory:`."""
+    """The router that the bridge joins: `rs`, `rss`, `ws` or `wss` with a host, or `memory:`.
+
+    `ca` is a file of certificates in PEM, which alone are trusted for `rss` and `wss`; None where
+    the system's are.
+    """
 
     url: str = "rs://127.0.0.1:8080"
     realm: str = "realm1"
     auth: RouterAuth = RouterAuth()
+    ca: Path | None = None
+
+
+class TlsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The listener's certificate (with its chain) and private key, files in PEM."""
+
+    cert: Path
+    key: Path
 
 
 class StoreConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,20 +141,44 @@ class Permissions(msgspec.Struct, frozen=True, kw_only=True):
         return prefixes
 
 
+class CallbackRule(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an app's callbacks may go: a host name or a network of addresses, at one port or any.
+
+    Exactly one of `host` (lower case, no dot at its end) and `network` is given; an address alone
+    is a network of one. `port` is None for any.
+    """
+
+    host: str | None = None
+    network: IPv4Network | IPv6Network | None = None
+    port: int | None = None
+
+
+class CrossbarKey(msgspec.Struct, frozen=True, kw_only=True):
+    """What Crossbar's HTTP clients sign their query with: the key names it, the secret signs."""
+
+    key: str
+    secret: Secret
+
+
 class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A tenant of the bridge.
 
-    `tokens` are hashes as `hash_token` makes them (no `sha256:` before them). `secrets` are
-    Standard Webhooks secrets (`whsec_` and base64 of 32 bytes), the newest first. `sources` are
-    URLs of dispatchers that need no announcement. `router_auth` is None where the router
-    section's holds.
+    `secrets` are Standard Webhooks secrets (`whsec_` and base64 of 32 bytes), the newest first.
+    `sources` are URLs of dispatchers that need no announcement. `callbacks` is None where they may
+    go to globally routable addresses, ports 80 and 443. `rate` is requests a second, None for no
+    limit. `anonymous` lets requests of Crossbar's clients in that say nothing of who asks.
+    `router_auth` is None where the router section's holds.
     """
 
     name: str
-    tokens: tuple[str, ...] = ()
+    tokens: tuple[Token, ...] = ()
     secrets: tuple[Secret, ...] = ()
     sources: tuple[str, ...] = ()
+    callbacks: tuple[CallbackRule, ...] | None = None
     allow: Permissions = Permissions()
+    rate: float | None = None
+    crossbar: CrossbarKey | None = None
+    anonymous: bool = False
     router_auth: RouterAuth | None = None
 
 
@@ -119,12 +186,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All that a bridge is told.
 
     `public_urls` (scheme, host and port alone) are the authorities that requests' signatures may
-    be made for. This version of the bridge checks no signatures on requests (tokens alone), and
-    so makes no use of them.
+    be made for. `tls` is None where the listener speaks plain HTTP.
     """
 
     listen: Address = Address("127.0.0.1", 8181)
     public_urls: tuple[str, ...] = ()
+    tls: TlsConfig | None = None
     router: RouterConfig = RouterConfig()
     store: StoreConfig = StoreConfig()
     apps: Mapping[str, AppConfig] = msgspec.field(default_factory=dict)

@@ -6,22 +6,27 @@ import difflib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from wamp_bridge_server.config import checks
+from wamp_bridge_server.config._callbacks import callback_rule
+from wamp_bridge_server.config._expiry import entry
 from wamp_bridge_server.config._model import (
     AppConfig,
     AuthMethod,
     Config,
+    CrossbarKey,
     Permissions,
     RouterAuth,
     RouterConfig,
+    Secret,
     StoreConfig,
+    TlsConfig,
+    Token,
 )
 from wamp_bridge_server.config._secrets import Vault, anything
+from wamp_bridge_server.config._tls import check_authorities, check_pair
 from wamp_bridge_server.config.checks import Wrong
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from wamp_bridge_server.config._model import Secret
 
     Report = Callable[[tuple[str, ...], str], None]
 
@@ -40,7 +45,6 @@ _CREDENTIALS: dict[AuthMethod, tuple[set[str], set[str]]] = {
     "wampcra": ({"authid", "secret"}, set()),
     "cryptosign": ({"key"}, {"authid"}),
 }
-_LATER_FOR_APPS = ("callbacks", "rate", "crossbar", "anonymous", "expires")
 
 
 class _Table:
@@ -50,7 +54,6 @@ class _Table:
         self.path = path
         self.report = report
         self._known: list[str] = []
-        self._later: tuple[str, ...] = ()
         self._values: Mapping[str, Any] = {}
         if isinstance(value, dict):
             self._values = value
@@ -75,13 +78,6 @@ class _Table:
             return None
         return _Table(self.report, (*self.path, key), self._values[key])
 
-    def later(self, *keys: str) -> None:
-        """Refuse keys of `docs/protocol.md` that this version would not honour."""
-        for key in keys:
-            if key in self._values:
-                self.report((*self.path, key), "is not supported yet; leave it out")
-        self._later = keys
-
     def keys(self) -> tuple[str, ...]:
         """The keys that are given."""
         return tuple(self._values)
@@ -89,7 +85,7 @@ class _Table:
     def done(self) -> None:
         """Tell of all keys that nobody asked for."""
         for key in self._values:
-            if key in self._known or key in self._later:
+            if key in self._known:
                 continue
             near = difflib.get_close_matches(key, self._known, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(self._known)}"
@@ -103,19 +99,37 @@ def read(values: Mapping[str, Any], vault: Vault, report: Report) -> Config:
     config = Config(
         listen=root.get("listen", checks.address, defaults.listen),
         public_urls=root.get("public_urls", checks.listed(checks.public_url), ()),
+        tls=_tls(root.table("tls"), vault),
         router=_router(root.table("router"), vault),
         store=_store(root.table("store")),
         apps=_apps(root.table("apps"), vault),
     )
-    root.later("tls")
     root.done()
     if "apps" not in values or values["apps"] == {}:
         report(
             ("apps",),
             "names no app, so nobody could use the bridge; `wamp-bridge key NAME` makes one",
         )
-    _tokens_name_one_app(config.apps, report)
+    _keys_name_one_app(config.apps, report)
+    anonymous_is_one_app_on_loopback(config, report)
     return config
+
+
+def _tls(table: _Table | None, vault: Vault) -> TlsConfig | None:
+    if table is None:
+        return None
+    cert = table.get("cert", vault.path, None)
+    key = table.get("key", vault.path, None)
+    table.done()
+    if lacking := sorted({"cert", "key"} - set(table.keys())):
+        table.report(table.path, f"lacks {' and '.join(lacking)}, files in PEM")
+    if cert is None or key is None:
+        return None
+    try:
+        check_pair(cert, key)
+    except Wrong as wrong:
+        table.report(table.path, str(wrong))
+    return TlsConfig(cert=cert, key=key)
 
 
 def _router(table: _Table | None, vault: Vault) -> RouterConfig:
@@ -126,8 +140,11 @@ def _router(table: _Table | None, vault: Vault) -> RouterConfig:
         url=table.get("url", checks.router_url, defaults.url),
         realm=table.get("realm", checks.realm, defaults.realm),
         auth=_auth(table.table("auth"), vault) or defaults.auth,
+        ca=table.get("ca", vault.file(check_authorities), None),
     )
     table.done()
+    if "ca" in set(table.keys()) and not router.url.startswith(("rss:", "wss:")):
+        table.report((*table.path, "ca"), "is for routers at rss:// and wss:// alone")
     return router
 
 
@@ -187,23 +204,59 @@ def _apps(table: _Table | None, vault: Vault) -> dict[str, AppConfig]:
 
 
 def _app(name: str, table: _Table, vault: Vault) -> AppConfig:
+    tokens: tuple[Token, ...] = ()
     secrets: tuple[Secret, ...] = ()
     app = AppConfig(
         name=name,
-        tokens=table.get("tokens", checks.listed(checks.token), ()),
-        secrets=table.get("secrets", checks.listed(vault.secret(checks.webhook_secret)), secrets),
+        tokens=table.get("tokens", checks.listed(_token), tokens),
+        secrets=table.get("secrets", checks.listed(_webhook_secret(vault)), secrets),
         sources=table.get("sources", checks.listed(checks.source_url), ()),
+        callbacks=table.get("callbacks", checks.listed(callback_rule), None),
         allow=_permissions(table.table("allow")),
+        rate=table.get("rate", checks.rate, None),
+        crossbar=_crossbar(table.table("crossbar"), vault),
+        anonymous=table.get("anonymous", checks.boolean, default=False),
         router_auth=_auth(table.table("router_auth"), vault),
     )
-    table.later(*_LATER_FOR_APPS)
     table.done()
-    if not set(table.keys()) & {"tokens", "secrets"}:
+    if not set(table.keys()) & {"tokens", "secrets", "crossbar", "anonymous"}:
         table.report(
             table.path,
             f"has neither tokens nor secrets; `wamp-bridge key {name}` makes them",
         )
     return app
+
+
+def _token(value: Any) -> Token:
+    given, expires = entry("token", value)
+    try:
+        return Token(checks.token(given), expires)
+    except Wrong as wrong:
+        raise Wrong(str(wrong), ".token" if expires is not None else "") from wrong
+
+
+def _webhook_secret(vault: Vault) -> Callable[[Any], Secret]:
+    resolve = vault.secret(checks.webhook_secret)
+
+    def check(value: Any) -> Secret:
+        given, expires = entry("secret", value)
+        try:
+            return Secret(resolve(given).reveal(), expires)
+        except Wrong as wrong:
+            raise Wrong(str(wrong), ".secret" if expires is not None else "") from wrong
+
+    return check
+
+
+def _crossbar(table: _Table | None, vault: Vault) -> CrossbarKey | None:
+    if table is None:
+        return None
+    key = table.get("key", checks.crossbar_key, None)
+    secret = table.get("secret", vault.secret(anything), None)
+    table.done()
+    if lacking := sorted({"key", "secret"} - set(table.keys())):
+        table.report(table.path, f"lacks {' and '.join(lacking)}")
+    return None if key is None or secret is None else CrossbarKey(key=key, secret=secret)
 
 
 def _permissions(table: _Table | None) -> Permissions:
@@ -221,14 +274,36 @@ def _permissions(table: _Table | None) -> Permissions:
     return allow
 
 
-def _tokens_name_one_app(apps: Mapping[str, AppConfig], report: Report) -> None:
-    owners: dict[str, str] = {}
+def _keys_name_one_app(apps: Mapping[str, AppConfig], report: Report) -> None:
+    """What says which app asks stands in one place alone."""
+    owners: dict[tuple[str, str], tuple[str, str]] = {}
     for app in apps.values():
-        for index, token in enumerate(app.tokens):
-            owner = owners.setdefault(token, app.name)
-            if owner != app.name:
+        named = [
+            ("token", token.hash, f"tokens[{index}]") for index, token in enumerate(app.tokens)
+        ]
+        if app.crossbar is not None:
+            named.append(("Crossbar key", app.crossbar.key, "crossbar"))
+        for what, value, key in named:
+            owner, first = owners.setdefault((what, value), (app.name, key))
+            if (owner, first) != (app.name, key):
                 report(
-                    ("apps", app.name, f"tokens[{index}]"),
-                    f"is also a token of app {owner}; a token says which app asks, so give each "
-                    "its own",
+                    ("apps", app.name, key),
+                    f"is also a {what} of app {owner}; it says which app asks, so give each its "
+                    "own",
                 )
+
+
+def anonymous_is_one_app_on_loopback(config: Config, report: Report) -> None:
+    """Let one app in unasked at most, and where this machine alone can reach the bridge."""
+    anonymous = [app.name for app in config.apps.values() if app.anonymous]
+    for name in anonymous[1:]:
+        report(
+            ("apps", name, "anonymous"),
+            f"can be true for one app alone, and is for {anonymous[0]}",
+        )
+    if anonymous and not config.listen.loopback:
+        report(
+            ("apps", anonymous[0], "anonymous"),
+            "lets everybody in who reaches the bridge, so it is for listening on loopback alone, "
+            f"not on {config.listen}",
+        )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from wamp_bridge_server.config._model import Address
+from wamp_bridge_server.config.tokens import PREFIX as TOKEN_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,8 @@ _TOKEN = re.compile(r"sha256:([0-9a-f]{64})")
 _PORT = re.compile(r"[0-9]{1,5}")
 _APP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _MAX_URL = 2048
+_MAX_CROSSBAR_KEY = 256
+MIN_RATE, MAX_RATE = 0.01, 1_000_000.0
 _MAX_PORT = 65535
 _SECRET_BYTES = 32
 _WEB = ("http", "https")
@@ -100,16 +103,48 @@ def address(value: Any) -> Address:
         raise Wrong(f"must have brackets around an IPv6 address, as [::1]:8181, not {given!r}")
     if not re.fullmatch(r"[^\s\[\]/@#?]+", host):
         raise Wrong(f"has no valid host: {given!r}")
-    if not _PORT.fullmatch(port) or int(port) > _MAX_PORT:
-        raise Wrong(f"must have a port from 0 to 65535, not {port!r}")
-    return Address(host, int(port))
+    return Address(host, port_number(port))
+
+
+def port_number(text: str) -> int:
+    """A port's number, as it is written."""
+    if not _PORT.fullmatch(text) or int(text) > _MAX_PORT:
+        raise Wrong(f"must have a port from 0 to 65535, not {text!r}")
+    return int(text)
+
+
+def rate(value: Any) -> float:
+    """Requests a second."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Wrong(f"must be a number of requests a second, not {kind(value)}")
+    if not MIN_RATE <= value <= MAX_RATE:  # which NaN isn't either
+        raise Wrong(f"must be {MIN_RATE:g} to {MAX_RATE:.0f} requests a second, not {value}")
+    return float(value)
+
+
+def boolean(value: Any) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise Wrong(f"must be true or false, not {kind(value)}")
+    return value
+
+
+def crossbar_key(value: Any) -> str:
+    """The key of Crossbar's clients, which travels in a query."""
+    key = text(value)
+    if len(key) > _MAX_CROSSBAR_KEY or not key.isprintable():
+        raise Wrong(f"must be up to {_MAX_CROSSBAR_KEY} printable characters")
+    return key
 
 
 def token(value: Any) -> str:
     """A token's hash, without the `sha256:` before it. Says nothing of what it was."""
     match = _TOKEN.fullmatch(value) if isinstance(value, str) else None
-    if isinstance(value, dict) and "expires" in value:
-        raise Wrong("`expires` is not supported yet; take the token out when its time has come")
+    if isinstance(value, str) and value.startswith(TOKEN_PREFIX):
+        raise Wrong(
+            "is a token itself, which its app alone should have; what stands here is sha256: and "
+            "the 64 lower-case hex digits of its SHA-256"
+        )
     if match is None:
         raise Wrong(
             "must be sha256: and the 64 lower-case hex digits of the token's SHA-256, never the "

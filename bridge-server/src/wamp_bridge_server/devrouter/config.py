@@ -29,6 +29,7 @@ def node_config(
     realm: str,
     roles: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     auth: Mapping[str, Any] | None = None,
+    web: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Make the configuration of a node with one router, one realm and one port.
 
@@ -41,6 +42,8 @@ def node_config(
         roles: Name of a role to its permissions; by default `anonymous` may do everything.
         auth: Crossbar's `auth` section of both transports, by authentication method; without it
             everyone joins with the role `anonymous`.
+        web: Crossbar's web services by their paths, which the port then has beside; for instance
+            `{"call": {"type": "caller", "realm": ..., "role": ..., "options": {}}}`.
     """
     options = {"max_message_size": MAX_MESSAGE_SIZE}
     rawsocket: dict[str, Any] = {"serializers": SERIALIZERS, "options": options}
@@ -52,6 +55,15 @@ def node_config(
     if auth is not None:
         rawsocket["auth"] = dict(auth)
         websocket["auth"] = dict(auth)
+    transport = {
+        "type": "universal",
+        "id": "wamp",
+        "endpoint": {"type": "tcp", "interface": host, "port": port, "backlog": 1024},
+        "rawsocket": rawsocket,
+        "websocket": {"ws": websocket},
+    }
+    if web is not None:
+        transport["web"] = {"paths": dict(web)}
     given = {"anonymous": [ANYTHING]} if roles is None else roles
     return {
         "version": 2,
@@ -69,20 +81,7 @@ def node_config(
                         ],
                     }
                 ],
-                "transports": [
-                    {
-                        "type": "universal",
-                        "id": "wamp",
-                        "endpoint": {
-                            "type": "tcp",
-                            "interface": host,
-                            "port": port,
-                            "backlog": 1024,
-                        },
-                        "rawsocket": rawsocket,
-                        "websocket": {"ws": websocket},
-                    }
-                ],
+                "transports": [transport],
             }
         ],
     }

@@ -44,6 +44,7 @@ class CrossbarRouter:
         executable: Another `crossbar` than the one of the private environment.
         roles: See `node_config`.
         auth: See `node_config`.
+        web: See `node_config`.
         progress: Is told, in a sentence, what takes long.
     """
 
@@ -57,6 +58,7 @@ class CrossbarRouter:
         executable: Path | None = None,
         roles: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
         auth: Mapping[str, Any] | None = None,
+        web: Mapping[str, Mapping[str, Any]] | None = None,
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self.host = host
@@ -67,6 +69,7 @@ class CrossbarRouter:
         self._executable = executable
         self._roles = roles
         self._auth = auth
+        self._web = web
         self._progress = progress
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._group: int | None = None
@@ -171,7 +174,12 @@ class CrossbarRouter:
         # Left by a router that was killed; its process id may be another program's by now.
         (node / "node.pid").unlink(missing_ok=True)
         config = node_config(
-            host=self.host, port=self.port, realm=self.realm, roles=self._roles, auth=self._auth
+            host=self.host,
+            port=self.port,
+            realm=self.realm,
+            roles=self._roles,
+            auth=self._auth,
+            web=self._web,
         )
         # It holds the tickets and secrets of those who may join.
         target = os.open(node / "config.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

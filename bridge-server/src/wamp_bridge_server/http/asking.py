@@ -14,29 +14,18 @@ from wamp_bridge_server.errors import (
     Malformed,
     TooLarge,
     TooLate,
-    Unauthenticated,
     Unprocessable,
     UnsupportedMediaType,
 )
 from wamp_bridge_server.values import BadBinary, BadText, admit
 
 if TYPE_CHECKING:
-    from wamp_bridge_server.services.apps import App, Apps
+    from wamp_bridge_server.services.apps import App
 
 MAX_BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 30.0
 
 T = TypeVar("T")
-
-
-class _Credentials(msgspec.Struct):
-    """What of a body says who asks."""
-
-    token: str | None = None
-
-
-_credentials = msgspec.json.Decoder(_Credentials)
-_anything = msgspec.json.Decoder()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +63,7 @@ class Asking:
         except msgspec.ValidationError as error:
             raise Malformed(f"The body is not as it should be: {error}.") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise _no_json(error) from None
+            raise no_json(error) from None
         except RecursionError:
             raise Malformed("The body is nested too deep.") from None
 
@@ -93,53 +82,13 @@ class Asking:
             raise Unprocessable(f'"{where}" can\'t be taken: {error}.') from None
 
 
-async def asking(request: web.Request, apps: Apps) -> Asking:
-    """Find out who asks, by the header or else by the body, and read the body.
+async def read(request: web.Request) -> bytes:
+    """The body of a request, as it came.
 
     Raises:
-        Unauthenticated: Nobody that the bridge knows.
-        Malformed: The body is where the token would be, and no JSON.
-        TooLarge: The body is over the limit.
-        TooLate: The body did not come in time.
+        TooLarge: It is over the limit.
+        TooLate: It did not come in time.
     """
-    app = _by_header(request, apps)
-    text = await _read(request)
-    if app is None:
-        app = _by_body(request, text, apps)
-    return Asking(request, app, text)
-
-
-def _by_header(request: web.Request, apps: Apps) -> App | None:
-    values = request.headers.getall("Authorization", ())
-    if not values:
-        return None
-    scheme, _, token = values[0].partition(" ")
-    app = apps.by_token(token.strip()) if scheme.lower() == "bearer" else None
-    if app is None or len(values) > 1:
-        raise Unauthenticated
-    return app
-
-
-def _by_body(request: web.Request, text: bytes, apps: Apps) -> App:
-    if not text.strip():
-        raise Unauthenticated
-    try:
-        token = _credentials.decode(text).token
-    except msgspec.ValidationError:
-        token = None  # JSON, but no object with a token in it: nobody asks
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        if not _is_json(request):
-            raise Unauthenticated from None
-        raise _no_json(error) from None
-    except RecursionError:
-        raise Malformed("The body is nested too deep.") from None
-    app = apps.by_token(token) if token is not None else None
-    if app is None:
-        raise Unauthenticated
-    return app
-
-
-async def _read(request: web.Request) -> bytes:
     length = request.content_length
     if length is not None and length > MAX_BODY_BYTES:
         raise _too_large()
@@ -153,14 +102,15 @@ async def _read(request: web.Request) -> bytes:
 
 
 def _check_media_type(request: web.Request) -> None:
-    if not _is_json(request):
+    if not is_json(request):
         raise UnsupportedMediaType(
             "A body must be JSON in UTF-8, not compressed, and be declared so: "
             "Content-Type: application/json."
         )
 
 
-def _is_json(request: web.Request) -> bool:
+def is_json(request: web.Request) -> bool:
+    """Whether a body is declared to be JSON in UTF-8, or not declared at all."""
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         return False
     if "Content-Type" not in request.headers:
@@ -175,7 +125,8 @@ def _too_large() -> TooLarge:
     return TooLarge(f"A body may have at most {MAX_BODY_BYTES} bytes.")
 
 
-def _no_json(error: Exception) -> Malformed:
+def no_json(error: Exception) -> Malformed:
+    """The refusal of a body that can't be decoded."""
     if isinstance(error, UnicodeDecodeError):
         return Malformed("The body is no UTF-8.")
     return Malformed(f"The body is no JSON: {error}.")

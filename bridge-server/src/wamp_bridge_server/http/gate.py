@@ -31,7 +31,6 @@ async def gate(
     request_id = new_id("req")
     started = time.perf_counter()
     try:
-        _check_protocol(request)
         response = await handler(request)
     except Problem as error:
         response = problem(error, request_id)
@@ -57,7 +56,8 @@ async def gate(
     return response
 
 
-def _check_protocol(request: web.Request) -> None:
+def check_protocol(request: web.Request) -> None:
+    """Refuse a version of the protocol that isn't spoken here. Raises `Malformed`."""
     spoken = request.headers.get(PROTOCOL_HEADER)
     if spoken is not None and spoken.strip() != PROTOCOL:
         raise Malformed(f"This bridge speaks version {PROTOCOL} of the protocol alone.")

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from wamp_bridge_server.http.answers import answer
-from wamp_bridge_server.http.asking import MAX_BODY_BYTES, asking
+from wamp_bridge_server.http.asking import MAX_BODY_BYTES
+from wamp_bridge_server.http.crossbar import CrossbarRequests
 from wamp_bridge_server.http.endpoints import EndpointRequests
-from wamp_bridge_server.http.gate import gate
+from wamp_bridge_server.http.gate import check_protocol, gate
 from wamp_bridge_server.http.messages import MessageRequests
 from wamp_bridge_server.http.sources import SourceRequests
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from wamp_bridge_server.http.asking import Asking
-    from wamp_bridge_server.services.apps import Apps
+    from wamp_bridge_server.http.authentication import Authentication
     from wamp_bridge_server.services.calls import Calls
     from wamp_bridge_server.services.endpoints import Endpoints
     from wamp_bridge_server.services.health import Health
@@ -33,14 +34,14 @@ class HttpServer:
 
     def __init__(
         self,
-        apps: Apps,
+        authentication: Authentication,
         calls: Calls,
         publishing: Publishing,
         endpoints: Endpoints,
         sources: Sources,
         health: Health,
     ) -> None:
-        self._apps = apps
+        self._authentication = authentication
         self._health = health
         self._application = web.Application(middlewares=[gate], client_max_size=MAX_BODY_BYTES)
         self._runner: web.AppRunner | None = None
@@ -48,6 +49,7 @@ class HttpServer:
         self._route(MessageRequests(calls, publishing))
         self._route_endpoints(EndpointRequests(endpoints))
         self._route_sources(SourceRequests(sources))
+        self._route_crossbar(CrossbarRequests(authentication, calls, publishing))
         self._open("/health/live", self._live)
         self._open("/health/ready", self._ready)
 
@@ -61,7 +63,12 @@ class HttpServer:
         Raises:
             OSError: The address can't be listened on.
         """
-        self._runner = web.AppRunner(self._application, access_log=None, shutdown_timeout=5.0)
+        self._runner = web.AppRunner(
+            self._application,
+            access_log=None,
+            shutdown_timeout=5.0,
+            auto_decompress=False,  # digests are of the octets as they came
+        )
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
         await site.start()
@@ -97,19 +104,31 @@ class HttpServer:
         self._add("POST", "/withdraw", sources.withdraw)
         self._add("GET", "/sources", sources.list)
 
+    def _route_crossbar(self, crossbar: CrossbarRequests) -> None:
+        for path, handler in (("/call", crossbar.call), ("/publish", crossbar.publish)):
+            for spelling in (path, f"{path}/"):
+                self._application.router.add_route("*", spelling, handler)
+
     def _add(self, method: str, path: str, handler: Handler) -> None:
         """Route a request of an app, with and without the last slash."""
 
         async def handle(request: web.Request) -> web.Response:
-            return await handler(await asking(request, self._apps))
+            ask = await self._authentication.asking(request)
+            check_protocol(request)
+            return await handler(ask)
 
         for spelling in (path, f"{path}/"):
             self._application.router.add_route(method, spelling, handle)
 
     def _open(self, path: str, handler: Callable[[web.Request], Awaitable[web.Response]]) -> None:
         """Route a request that anybody may make."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            check_protocol(request)
+            return await handler(request)
+
         for spelling in (path, f"{path}/"):
-            self._application.router.add_get(spelling, handler)
+            self._application.router.add_get(spelling, handle)
 
     async def _live(self, _request: web.Request) -> web.Response:
         return answer({"status": "live"})

@@ -16,6 +16,7 @@ import structlog
 
 from wamp_bridge_server.errors import Conflict, NotFound
 from wamp_bridge_server.identifiers import new_id
+from wamp_bridge_server.services.barring import ACTIONS, bar
 from wamp_bridge_server.services.table import Endpoint, key_of
 from wamp_bridge_server.store import EndpointRecord, StoreError
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from wamp_bridge_server.callbacks.outbox import Outbox
-    from wamp_bridge_server.config import Action
     from wamp_bridge_server.services.apps import App
     from wamp_bridge_server.services.checks import Wish
     from wamp_bridge_server.services.reconciler import Reconciler
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 SETTLE_SECONDS = 5.0
 """How long an answer waits for the router's word before it says `pending`."""
 
-ACTIONS: Mapping[Kind, Action] = {"procedure": "register", "topic": "subscribe"}
 PREFIXES: Mapping[Kind, str] = {"procedure": "reg", "topic": "sub"}
 _LEASE_CHECK_SECONDS = 0.5
 
@@ -51,11 +50,21 @@ class Endpoints:
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self) -> None:
-        """Take in what the store kept; leases go on from now, for nobody could renew one."""
+    async def start(self, apps: Mapping[str, App]) -> None:
+        """Take in what the store kept; leases go on from now, for nobody could renew one.
+
+        Args:
+            apps: Those of the configuration. What others left is kept, and held by nobody.
+        """
         now = time.time()
         for record in await self._store.endpoints():
             self._table.put(_renewed(record, now) if record.lease is not None else record)
+        for name in {endpoint.app for endpoint in self._table.endpoints.values()}:
+            if name in apps:
+                bar(self._table, apps[name])
+            else:
+                log.warning("endpoints of an app that the configuration does not name", app=name)
+                self._table.set_gone(name, gone=True)
         self._reconciler.touch(list(self._table.groups.values()))
         self._tasks.add(asyncio.create_task(self._watch_leases(), name="leases"))
 
@@ -161,6 +170,10 @@ class Endpoints:
         """Make the endpoints of a source be what its manifest says."""
         async with self._locks[app]:
             await self._change(put=put, remove=[e for e in remove if self._knows(e.record)])
+
+    def lock(self, app: str) -> asyncio.Lock:
+        """Held while an app's endpoints are changed."""
+        return self._locks[app]
 
     async def settle(self, endpoints: Iterable[Endpoint]) -> None:
         """Wait until the router has had its word on changed endpoints, while it is there."""

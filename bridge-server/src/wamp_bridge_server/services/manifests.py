@@ -12,8 +12,8 @@ from wamp_bridge_server.callbacks import envelopes
 from wamp_bridge_server.callbacks.sender import Failure, SendError
 from wamp_bridge_server.errors import BadSource, Forbidden, SourceTimeout, Unprocessable
 from wamp_bridge_server.identifiers import new_id
+from wamp_bridge_server.services.barring import ACTIONS
 from wamp_bridge_server.services.checks import Wish, wish
-from wamp_bridge_server.services.endpoints import ACTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

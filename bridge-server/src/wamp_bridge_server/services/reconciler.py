@@ -51,6 +51,12 @@ class Reconciler:
     def touch(self, groups: Iterable[Group]) -> None:
         """Say that groups changed. Opens their apps' sessions where they aren't open yet."""
         for group in groups:
+            if group.held is None and not group.wanted and not group.matching:
+                # Nothing is to be done, so no session is opened for it.
+                self._changed.get(group.app, {}).pop(group, None)
+                self._table.forget_if_empty(group)
+                self._release(group)
+                continue
             self._changed.setdefault(group.app, {})[group] = None
             self._work(group.app)
 
@@ -86,6 +92,14 @@ class Reconciler:
             group.held = None
             self._table.forget_if_empty(group)
             self._changed.setdefault(app, {})[group] = None
+            self._release(group)
+
+    def released(self, app: str) -> None:
+        """A session was given up, and what it held with it: until the next one, nothing is done."""
+        self._joins[app] = self._joins.get(app, 0) + 1
+        for group in list(self._table.groups_of(app)):
+            group.held = None
+            self._table.forget_if_empty(group)
             self._release(group)
 
     async def close(self) -> None:

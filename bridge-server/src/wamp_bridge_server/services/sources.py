@@ -83,14 +83,15 @@ class Sources:
         self._store = store
         self._sender = sender
         self._sources: dict[tuple[str, str], Source] = {}
+        self._parked: dict[str, list[SourceRecord]] = {}
         self._announcing = asyncio.Lock()
 
     async def start(self, configured: Iterable[tuple[App, str]]) -> None:
         """Take in the sources that the store kept and those that the configuration names."""
         for record in await self._store.sources():
-            app = self._apps.by_name.get(record.app)
-            if app is not None:
-                self._watch(_restored(app, record))
+            self._parked.setdefault(record.app, []).append(record)
+        for app in self._apps.by_name.values():
+            self.unpark(app)
         for app, url in configured:
             await self.announce(app, url)
 
@@ -146,6 +147,24 @@ class Sources:
         await self._forget(source, "it was withdrawn by its app")
         self._answer(source, BadSource("The source was withdrawn meanwhile."))
         return len(endpoints)
+
+    async def park(self, app: str) -> None:
+        """Ask an app's sources no more, and keep them: the configuration doesn't name the app."""
+        sources = [source for source in self._sources.values() if source.record.app == app]
+        async with self._endpoints.lock(app):  # none is taking in a manifest meanwhile
+            for source in sources:
+                del self._sources[source.key]
+                if source.task is not None:
+                    source.task.cancel()
+                    await asyncio.gather(source.task, return_exceptions=True)
+        self._parked[app] = [source.record for source in sources]
+        for source in sources:
+            self._answer(source, BadSource("The bridge does not know this app any more."))
+
+    def unpark(self, app: App) -> None:
+        """Ask an app's sources again that were kept."""
+        for record in self._parked.pop(app.name, ()):
+            self._watch(_restored(app, record))
 
     def all_of(self, app: App) -> list[Source]:
         """The app's sources, the oldest first."""

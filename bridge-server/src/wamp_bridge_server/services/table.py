@@ -22,6 +22,7 @@ State = Literal["pending", "live", "suspect", "withdrawn", "refused"]
 Key = tuple[str, "Kind", str, "Match"]
 
 DEFAULT_CONCURRENCY = 10
+GONE = "the configuration does not name the app any more"
 
 
 def key_of(record: EndpointRecord) -> Key:
@@ -63,7 +64,12 @@ class Endpoint:
     @property
     def resting(self) -> bool:
         """Whether its deliveries wait."""
-        return self.withdrawn is not None or self.declined is not None
+        return self.down is not None or self.barred is not None
+
+    @property
+    def down(self) -> str | None:
+        """Why it is withdrawn, where it is."""
+        return GONE if self.group.gone else self.declined or self.withdrawn
 
     @property
     def ordered(self) -> bool:
@@ -78,15 +84,15 @@ class Endpoint:
     @property
     def up(self) -> bool:
         """Whether it can serve."""
-        return not self.resting and self.barred is None
+        return not self.resting
 
     @property
     def state(self) -> tuple[State, str | None]:
         """Its state (protocol, section 1) and the reason for it."""
         if self.barred is not None:
             return "refused", self.barred
-        if self.resting:
-            return "withdrawn", self.declined or self.withdrawn
+        if self.down is not None:
+            return "withdrawn", self.down
         if self.group.refusal is not None:
             return "refused", self.group.refusal
         if self.group.held is None:
@@ -117,7 +123,7 @@ class Group:
 
     `held` is the router's id for it, `held_as` the policy it was registered with, `refusal` why
     the router would not have it, `conflict` whether because another holds it; while `matching`,
-    the router is being asked.
+    the router is being asked. `gone`: the configuration doesn't name the app.
     """
 
     app: str
@@ -130,6 +136,7 @@ class Group:
     refusal: str | None = None
     conflict: bool = False
     matching: bool = False
+    gone: bool = False
     turn: int = 0
 
     @property
@@ -153,6 +160,8 @@ class Group:
         A procedure that nobody serves is given back, so that others take over; a topic's events go
         on being kept for who comes back.
         """
+        if self.gone:
+            return False
         if self.kind == "procedure":
             return any(endpoint.up for endpoint in self.endpoints)
         return any(endpoint.barred is None for endpoint in self.endpoints)
@@ -204,6 +213,7 @@ class Table:
         self._by_app: dict[str, dict[str, Endpoint]] = {}
         self._groups_by_app: dict[str, dict[Key, Group]] = {}
         self._by_uri: dict[tuple[Kind, str, Match], dict[str, Group]] = {}
+        self._gone: set[str] = set()
 
     def put(self, record: EndpointRecord) -> Endpoint:
         """Take a record in, or replace the one with its id; which keeps its state and place."""
@@ -219,7 +229,7 @@ class Table:
         key = key_of(record)
         group = self.groups.get(key)
         if group is None:
-            group = self.groups[key] = Group(*key)
+            group = self.groups[key] = Group(*key, gone=record.app in self._gone)
             self._groups_by_app.setdefault(record.app, {})[key] = group
             self._by_uri.setdefault(key[1:], {})[record.app] = group
         endpoint = Endpoint(record, group)
@@ -244,6 +254,12 @@ class Table:
         if self.groups.pop(group.key, None) is not None:
             self._groups_by_app[group.app].pop(group.key)
             self._by_uri[group.key[1:]].pop(group.app)
+
+    def set_gone(self, app: str, *, gone: bool) -> None:
+        """Note whether the configuration doesn't name an app."""
+        (self._gone.add if gone else self._gone.discard)(app)
+        for group in self.groups_of(app):
+            group.gone = gone
 
     def of_app(self, app: str, kind: Kind) -> list[Endpoint]:
         """An app's endpoints of one kind, the oldest first."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from wamp_bridge_server.store.commits import Commits
 from wamp_bridge_server.store.database import Database
+from wamp_bridge_server.store.nonces import Nonce, SpendNonces
 from wamp_bridge_server.store.rows import Change, read_endpoints, read_sources, write_changes
 
 if TYPE_CHECKING:
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """Endpoints and sources, kept in a database. Made by `open`; safe for concurrent use."""
+    """Endpoints, sources and nonces, in a database. Made by `open`; safe for concurrent use."""
 
     def __init__(self, database: Database, commits: Commits) -> None:
         self._database = database
         self._commits = commits
+        self._spend_nonces = SpendNonces()
 
     @classmethod
     async def open(cls, url: str, *, busy_timeout: float = 5.0) -> Store:
@@ -60,6 +62,19 @@ class Store:
         """
         if put or delete:
             await self._commits.submit(write_changes, Change(tuple(put), tuple(delete)))
+
+    async def spend_nonce(self, app: str, nonce: str, expires_at: float) -> bool:
+        """Spend a nonce of an app; whether it was new. Spent for good when it returns.
+
+        Args:
+            app: The app's name.
+            nonce: At most 300 characters.
+            expires_at: Unix time in seconds from which on nobody could use it any more.
+
+        Raises:
+            StoreError: It may or may not be spent.
+        """
+        return await self._commits.submit(self._spend_nonces, Nonce(app, nonce, expires_at))
 
     async def close(self) -> None:
         """Write what waits, close the database and let its file go."""

@@ -43,3 +43,14 @@ endpoints = Table(
     Column("created_at", Double, nullable=False),
     Index(None, "app", "kind", "uri"),
 )
+
+# What was asked once, by whom, and until when it could be asked again. A nonce is text of at most
+# 256 visible ASCII characters, and one of its app alone.
+nonces = Table(
+    "nonces",
+    metadata,
+    Column("app", String(255), primary_key=True),
+    Column("nonce", String(300), primary_key=True),
+    Column("expires_at", Double, nullable=False),
+    Index(None, "expires_at"),
+)

@@ -54,6 +54,7 @@ class MemoryBackend:
         self._open = False
         self._realm = Realm()
         self._sessions: dict[str, MemorySession] = {}
+        self._released: list[MemorySession] = []
 
     @property
     def joined(self) -> bool:
@@ -88,10 +89,18 @@ class MemoryBackend:
                 session.shut()
         return session
 
+    def release(self, app: str) -> None:
+        """See `backends.base.Backend`."""
+        session = self._sessions.pop(app, None)
+        if session is not None:
+            session.leave()
+            self._released = [each for each in (*self._released, session) if each.serving]
+
     async def close(self) -> None:
         """End every session and what it was doing."""
         self._open = False
-        tasks = [task for session in self._sessions.values() for task in session.shut()]
+        sessions = [*self._sessions.values(), *self._released]
+        tasks = [task for session in sessions for task in session.shut()]
         if tasks:
             await asyncio.wait(tasks)
 
@@ -122,6 +131,15 @@ class MemorySession:
         for task in self._serving:
             task.cancel()
         return list(self._serving)
+
+    def leave(self) -> None:
+        """Hold nothing any more; what is under way goes on."""
+        self._realm.leave(self._me)
+
+    @property
+    def serving(self) -> bool:
+        """Whether an invocation is under way."""
+        return bool(self._serving)
 
     @property
     def joined(self) -> bool:

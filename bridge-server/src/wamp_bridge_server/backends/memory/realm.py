@@ -134,6 +134,13 @@ class Realm:
             self._topics.remove(held.uri, held.match)
             del self._subscriptions[subscription]
 
+    def leave(self, party: Party) -> None:
+        """Take back all that a session holds."""
+        for registration in [r for r in self._registrations.values() if party in r.callees]:
+            self.unregister(party, registration.id)
+        for subscription in [s for s in self._subscriptions.values() if party in s.subscribers]:
+            self.unsubscribe(party, subscription.id)
+
     def callee(self, procedure: str) -> tuple[Registration, Party]:
         """Who serves a call. Raises `WampError` where nobody does."""
         held = self._procedures.best(procedure)

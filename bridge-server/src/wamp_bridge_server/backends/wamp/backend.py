@@ -53,6 +53,7 @@ class WampBackend:
         self._listener: Listener | None = None
         self._own: Member | None = None
         self._members: dict[str, Member] = {}
+        self._released: dict[Member, asyncio.Task[None]] = {}
         self._closed = False
 
     @property
@@ -94,10 +95,22 @@ class WampBackend:
                 member.open()
         return member
 
+    def release(self, app: str) -> None:
+        """See `backends.base.Backend`."""
+        member = self._members.pop(app, None)
+        if member is not None:
+            task = asyncio.create_task(member.retire(), name=f"retire {app}")
+            self._released[member] = task
+            task.add_done_callback(lambda _: self._released.pop(member, None))
+
     async def close(self) -> None:
         """Leave the router with every session."""
         self._closed = True
-        members = list(self._members.values())
+        members = [*self._members.values(), *self._released]
+        retiring = list(self._released.values())
+        for task in retiring:
+            task.cancel()
+        await asyncio.gather(*retiring, return_exceptions=True)
         if self._own is not None:
             members.append(self._own)
         await asyncio.gather(*(member.close() for member in members))

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from wamp_bridge_server.backends.base import Invoke, Listener, Match, PublishOptions
     from wamp_bridge_server.backends.wamp.settings import Address, Identity, Patience
 
+_IDLE_SECONDS = 0.05
+"""How often to look whether a session that is given up has ended what it was doing."""
+
 log = structlog.get_logger("wamp_bridge.router")
 
 
@@ -87,6 +90,23 @@ class Member:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        await self._leave()
+
+    async def retire(self) -> None:
+        """Join no more, and leave as soon as nothing is under way."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        current = self._current
+        if current is not None:
+            while not current.session.ended.done() and current.busy:  # noqa: ASYNC110 - rare
+                await asyncio.sleep(_IDLE_SECONDS)
+            self._realm.apps.pop(current.session.id, None)
+        self.reason = "the app's place in the configuration changed"
+        self._tried.set()
+        await self._leave()
+
+    async def _leave(self) -> None:
         current, self._current = self._current, None
         if current is not None:
             await current.session.leave()

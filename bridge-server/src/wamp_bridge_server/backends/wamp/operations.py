@@ -47,6 +47,11 @@ class Operations:
         self._buffer_limit = buffer_limit
         self._loop = asyncio.get_running_loop()
 
+    @property
+    def busy(self) -> bool:
+        """Whether a request of ours or an invocation is under way."""
+        return len(self.session.requests) + len(self.session.invocations) > 0
+
     async def call(
         self, procedure: str, args: Sequence[Any], kwargs: Mapping[str, Any], timeout: float
     ) -> Result:

@@ -72,9 +72,11 @@ from wamp_bridge.core._mount import Mount
 from wamp_bridge.core._once import Once, OnceStore
 from wamp_bridge.core._operations import Removed
 from wamp_bridge.core._registry import Handler, Registry
+from wamp_bridge.core._secrets import decode_secret, generate_secret
 from wamp_bridge.core._settings import Settings
-from wamp_bridge.core._signing import WebhookSigner, generate_secret
+from wamp_bridge.core._signatures import RequestSigner
 from wamp_bridge.core._uris import Invoke, Match, check_uri, escape_segment, unescape_segment
+from wamp_bridge.core._webhooks import WebhookSigner
 
 __all__ = [
     "Announcer",
@@ -124,6 +126,7 @@ __all__ = [
     "Registry",
     "Removed",
     "Request",
+    "RequestSigner",
     "Response",
     "ResultEnvelope",
     "ServerError",
@@ -143,6 +146,7 @@ __all__ = [
     "check_uri",
     "commands",
     "current_details",
+    "decode_secret",
     "dumps",
     "error_of_status",
     "escape_segment",

@@ -44,7 +44,7 @@ class AsyncBridge:
         transport: In the place of the network, for tests.
 
     Raises:
-        ConfigurationError: The URL or the token is missing.
+        ConfigurationError: There is no URL, or nothing that tells who asks.
     """
 
     def __init__(

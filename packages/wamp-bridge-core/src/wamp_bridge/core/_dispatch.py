@@ -44,8 +44,8 @@ from wamp_bridge.core._errors import (
     error_of,
 )
 from wamp_bridge.core._messages import JSON_TYPE
-from wamp_bridge.core._signing import ID_HEADER, WebhookSigner
 from wamp_bridge.core._uris import unescape_segment
+from wamp_bridge.core._webhooks import ID_HEADER, WebhookSigner
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence

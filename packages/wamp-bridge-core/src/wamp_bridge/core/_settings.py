@@ -6,12 +6,16 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from wamp_bridge.core._errors import ConfigurationError, InvalidURI
-from wamp_bridge.core._signing import decode_secret
+from wamp_bridge.core._secrets import decode_secret
+from wamp_bridge.core._signatures import checked_name
 from wamp_bridge.core._uris import check_uri, resolve_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
@@ -28,8 +32,9 @@ class Settings:
     Attributes:
         url: Where the bridge is; ends in a slash.
         app: The app's name in the bridge's configuration.
-        token: Sent with each request.
-        secrets: `whsec_` secrets that verify callbacks, newest first.
+        token: Sent with each request that isn't signed.
+        secrets: `whsec_` secrets, newest first: each of them verifies callbacks, and the first one
+            signs requests, which then need no token.
         callback_url: Where the bridge reaches the mounted dispatcher; ends in a slash.
         prefix: Put before names without a dot; ends in a dot unless empty.
         timeout: Seconds for a request to the bridge, all tries together.
@@ -67,10 +72,9 @@ class Settings:
         if not (math.isfinite(self.timeout) and self.timeout > 0):
             raise ConfigurationError("WAMP_BRIDGE_TIMEOUT must be a number of seconds above 0")
         for secret in self.secrets:
-            try:
-                decode_secret(secret)
-            except ConfigurationError as error:
-                raise ConfigurationError(f"WAMP_BRIDGE_SECRET: {error}") from None
+            _check("WAMP_BRIDGE_SECRET", decode_secret, secret)
+        if self.app is not None:
+            _check("WAMP_BRIDGE_APP", checked_name, self.app)
         object.__setattr__(self, "prefix", _prefix(self.prefix))
 
     @classmethod
@@ -91,6 +95,11 @@ class Settings:
                 given[name] = read(_setting(name), value)
         return cls(**given)
 
+    @property
+    def signs(self) -> bool:
+        """Whether requests to the bridge are signed: there is a secret, and the app's name."""
+        return bool(self.secrets) and self.app is not None
+
     def resolve(self, name: str) -> str:
         """The URI that a name stands for; see `WAMP_BRIDGE_PREFIX`."""
         return resolve_name(name, self.prefix)
@@ -100,17 +109,25 @@ def for_requests(settings: Settings | None) -> Settings:
     """The settings, or those of the environment, with all that a request to the bridge needs.
 
     Raises:
-        ConfigurationError: The URL or the token is missing.
+        ConfigurationError: There is no URL, or nothing that tells who asks.
     """
     settings = Settings.load(os.environ) if settings is None else settings
     if settings.url is None:
         raise ConfigurationError("WAMP_BRIDGE_URL is not set: where is the bridge?")
-    if settings.token is None:
+    if settings.token is None and not settings.signs:
+        missing = "WAMP_BRIDGE_APP" if settings.secrets else "WAMP_BRIDGE_TOKEN"
         raise ConfigurationError(
-            "WAMP_BRIDGE_TOKEN is not set: the bridge must know which app asks "
-            "(`wamp-bridge key NAME` makes one)"
+            f"{missing} is not set: the bridge must know which app asks, by a token, or by a name "
+            "and a secret (`wamp-bridge key NAME` makes them)"
         )
     return settings
+
+
+def _check(setting: str, check: Callable[[str], object], value: str) -> None:
+    try:
+        check(value)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{setting}: {error}") from None
 
 
 def _find(keys: tuple[str, ...], sources: Sequence[Mapping[str, Any]]) -> Any:

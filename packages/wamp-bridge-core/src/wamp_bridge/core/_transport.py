@@ -13,6 +13,7 @@ import httpx
 
 from wamp_bridge.core._messages import JSON_TYPE, PROTOCOL_HEADER, PROTOCOL_VERSION
 from wamp_bridge.core._requests import Answer, Failure
+from wamp_bridge.core._signatures import RequestSigner
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -32,6 +33,27 @@ class TokenAuth(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Add the header to the one request."""
         request.headers["authorization"] = self._header
+        yield request
+
+
+class SignatureAuth(httpx.Auth):
+    """Who asks: a signature, for both kinds of client. A request sent again is signed anew."""
+
+    requires_request_body = True
+
+    def __init__(self, signer: RequestSigner) -> None:
+        self._signer = signer
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the headers to the one request."""
+        signed = self._signer.sign(
+            request.method,
+            request.headers["host"],
+            request.url.raw_path.decode("ascii"),
+            content_type=request.headers.get("content-type"),
+            body=request.content,
+        )
+        request.headers.update(signed)
         yield request
 
 
@@ -65,7 +87,7 @@ async def send_async(client: httpx.AsyncClient, step: Send) -> Answer | Failure:
 
 def _client_options(settings: Settings) -> dict[str, Any]:
     return {
-        "auth": TokenAuth(settings.token) if settings.token is not None else None,
+        "auth": _auth(settings),
         "base_url": settings.url,
         "headers": {
             "accept": f"{JSON_TYPE}, application/problem+json",
@@ -79,6 +101,12 @@ def _client_options(settings: Settings) -> dict[str, Any]:
         "verify": ssl.create_default_context() if _is_tls(settings.url) else False,
         "follow_redirects": False,
     }
+
+
+def _auth(settings: Settings) -> httpx.Auth | None:
+    if settings.signs:
+        return SignatureAuth(RequestSigner(settings.app or "", settings.secrets))
+    return TokenAuth(settings.token) if settings.token is not None else None
 
 
 def _request_options(step: Send) -> dict[str, Any]:

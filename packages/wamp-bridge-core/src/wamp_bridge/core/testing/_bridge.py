@@ -37,8 +37,8 @@ from wamp_bridge.core._messages import (
     Request,
     Response,
 )
-from wamp_bridge.core._signing import WebhookSigner
 from wamp_bridge.core._uris import escape_segment
+from wamp_bridge.core._webhooks import WebhookSigner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

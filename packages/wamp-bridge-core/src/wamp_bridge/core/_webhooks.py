@@ -1,25 +1,22 @@
 """Who sent it: Standard Webhooks 1.0 for what the bridge posts to apps (protocol, section 3).
 
-Signatures of requests from apps to the bridge (RFC 9421) are a module of their own, beside this.
+What apps ask of the bridge is signed as HTTP Message Signatures are, in `_signatures`.
 """
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
 import hmac
 import re
-import secrets as system_random
 from typing import TYPE_CHECKING, Final
 
 from wamp_bridge.core._errors import ConfigurationError, VerificationError
+from wamp_bridge.core._secrets import decode_secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how secrets begin, not one of them
-SECRET_BYTES: Final = 32
 TOLERANCE_SECONDS: Final = 300
 
 ID_HEADER: Final = "webhook-id"
@@ -29,31 +26,6 @@ SIGNATURE_HEADER: Final = "webhook-signature"
 _ID: Final = re.compile(r"[!-~]{1,256}")
 _TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
 _MAX_SIGNATURES: Final = 32
-
-
-def generate_secret() -> str:
-    """A new secret from the system's randomness: `whsec_` and the base64 of 32 bytes."""
-    return SECRET_PREFIX + base64.b64encode(system_random.token_bytes(SECRET_BYTES)).decode()
-
-
-def decode_secret(secret: str) -> bytes:
-    """The 32 bytes of a secret.
-
-    Raises:
-        ConfigurationError: It is no secret; never says what it was.
-    """
-    if secret.startswith(SECRET_PREFIX):
-        try:
-            text = secret.removeprefix(SECRET_PREFIX).encode("ascii")
-            key = binascii.a2b_base64(text, strict_mode=True)
-        except (binascii.Error, UnicodeEncodeError):
-            key = b""
-        if len(key) == SECRET_BYTES:
-            return key
-    raise ConfigurationError(
-        f"a secret must be {SECRET_PREFIX!r} followed by the base64 of {SECRET_BYTES} bytes, "
-        "as `wamp-bridge key` makes them"
-    )
 
 
 class WebhookSigner:

@@ -1,0 +1,264 @@
+"""What a configuration says of how apps are let in, where their callbacks may go, and TLS."""
+
+from __future__ import annotations
+
+import base64
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support.certificates import write_certificate
+from wamp_bridge_server.config import (
+    AppConfig,
+    CallbackRule,
+    Config,
+    ConfigError,
+    CrossbarKey,
+    Secret,
+    TlsConfig,
+    Token,
+    check_listener,
+    hash_token,
+    load,
+    parse,
+)
+from wamp_bridge_server.config.tokens import is_mistyped, make_token
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
+HASH = "sha256:" + hash_token("hunter2")
+APP = f'[apps.shop]\ntokens = ["{HASH}"]\n'
+ENVIRON = {"S": SECRET, "C": "foobar"}
+NOON = 1798718400.0  # 2026-12-31T12:00:00Z
+
+
+def shop(lines: str) -> AppConfig:
+    return parse(APP + lines, environ=ENVIRON).apps["shop"]
+
+
+def told(text: str, **others: Any) -> list[str]:
+    with pytest.raises(ConfigError) as refused:
+        parse(text, name="b.toml", environ=ENVIRON, **others)
+    return [str(problem) for problem in refused.value.problems]
+
+
+def test_what_is_said_of_an_app() -> None:
+    app = shop(
+        "rate = 0.5\nanonymous = true\ncrossbar = { key = 'shop', secret = 'env:C' }\n"
+        "secrets = ['env:S']\ncallbacks = []"
+    )
+    assert app.rate == 0.5
+    assert app.anonymous
+    assert app.crossbar == CrossbarKey(key="shop", secret=Secret("foobar"))
+    assert app.callbacks == ()
+
+
+def test_what_is_not_said_of_an_app() -> None:
+    app = shop("")
+    assert (app.rate, app.anonymous, app.crossbar, app.callbacks) == (None, False, None, None)
+
+
+def test_in_the_environment() -> None:
+    prefix = "WAMP_BRIDGE_SERVER_"
+    environ = {
+        f"{prefix}APPS_SHOP_TOKENS": f'[{{token="{HASH}", expires=2026-12-31T12:00:00Z}}]',
+        f"{prefix}APPS_SHOP_SECRETS": '[{"secret": "env:S", "expires": "2026-12-31T12:00:00Z"}]',
+        f"{prefix}APPS_SHOP_RATE": "100",
+        f"{prefix}APPS_SHOP_ANONYMOUS": "true",
+        f"{prefix}APPS_SHOP_CALLBACKS": "app:*, [::1]/128:8000",
+        f"{prefix}APPS_SHOP_CROSSBAR_KEY": "shop",
+        f"{prefix}APPS_SHOP_CROSSBAR_SECRET": "env:C",
+    }
+    (app,) = load(None, {**ENVIRON, **environ}).apps.values()
+    assert app.tokens == (Token(hash_token("hunter2"), NOON),)
+    assert app.secrets == (Secret(SECRET, NOON),)
+    assert (app.rate, app.anonymous) == (100.0, True)
+    assert app.crossbar == CrossbarKey(key="shop", secret=Secret("foobar"))
+    assert app.callbacks == (
+        CallbackRule(host="app"),
+        CallbackRule(network=ip_network("::1/128"), port=8000),
+    )
+
+
+@pytest.mark.parametrize(
+    "expires", ["2026-12-31T12:00:00Z", "'2026-12-31T12:00:00Z'", "2026-12-31 14:00:00+02:00"]
+)
+def test_what_expires(expires: str) -> None:
+    config = parse(
+        f"[apps.shop]\ntokens = ['{HASH}', {{ token = 'sha256:{'0' * 64}', expires = {expires} }}]"
+        f"\n[[apps.shop.secrets]]\nsecret = 'env:S'\nexpires = {expires}",
+        environ=ENVIRON,
+    )
+    app = config.apps["shop"]
+    assert app.tokens == (Token(hash_token("hunter2")), Token("0" * 64, NOON))
+    assert app.secrets == (Secret(SECRET, NOON),)
+
+
+@pytest.mark.parametrize(
+    ("entry", "rule"),
+    [
+        ("127.0.0.1:*", CallbackRule(network=ip_network("127.0.0.1/32"))),
+        ("10.0.0.0/8:443", CallbackRule(network=ip_network("10.0.0.0/8"), port=443)),
+        ("[::1]:8000", CallbackRule(network=ip_network("::1/128"), port=8000)),
+        ("[fd00::]/8:*", CallbackRule(network=ip_network("fd00::/8"))),
+        ("App.Internal.:80", CallbackRule(host="app.internal", port=80)),
+        ("xn--bcher-kva.example:443", CallbackRule(host="xn--bcher-kva.example", port=443)),
+        ("my_app-1:5000", CallbackRule(host="my_app-1", port=5000)),
+    ],
+)
+def test_where_callbacks_may_go(entry: str, rule: CallbackRule) -> None:
+    assert shop(f'callbacks = ["{entry}"]').callbacks == (rule,)
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("callbacks = '10.0.0.5:80'", "callbacks: must be a list"),
+        ("callbacks = ['10.0.0.5']", "callbacks[0]: must be HOST:PORT"),
+        ("callbacks = ['app:http']", "callbacks[0]: must have a port from 0 to 65535"),
+        ("callbacks = ['app:0']", "callbacks[0]: can't have port 0"),
+        ("callbacks = ['app:1', '10.0.0.5/8:*']", "callbacks[1]: holds no address or network"),
+        ("callbacks = ['10.0.0.256:*']", "callbacks[0]: holds no address or network"),
+        ("callbacks = ['127.1:*']", "callbacks[0]: holds no address or network"),
+        ("callbacks = ['2130706433:*']", "callbacks[0]: holds no address or network"),
+        ("callbacks = ['0x7f.1:*']", "callbacks[0]: holds no address or network"),
+        ("callbacks = ['0x7f000001:*']", "callbacks[0]: holds no address or network"),
+        ("callbacks = ['10.0.0.0/33:*']", "callbacks[0]: holds no address or network"),
+        ("callbacks = ['10.0.0.0/255.0.0.0:*']", "callbacks[0]: must be HOST:PORT"),
+        ("callbacks = ['10.0.0.0/:*']", "callbacks[0]: must be HOST:PORT"),
+        ("callbacks = ['::1/128:8000']", "callbacks[0]: must have brackets"),
+        ("callbacks = ['[fe80::1%eth0]:80']", "callbacks[0]: must be HOST:PORT"),
+        ("callbacks = ['*:80']", "callbacks[0]: must be HOST:PORT"),
+        ("callbacks = ['http://app:80']", "callbacks[0]: "),
+        ("callbacks = ['bücher.example:80']", "callbacks[0]: must be HOST:PORT"),
+        ("callbacks = ['①②⑦.0.0.1:80']", "callbacks[0]: "),
+        ("rate = 0", "rate: must be 0.01 to 1000000 requests a second"),
+        ("rate = nan", "rate: must be 0.01 to 1000000 requests a second"),
+        ("rate = '100'", "rate: must be a number of requests a second, not a string"),
+        ("rate = true", "rate: must be a number of requests a second, not a boolean"),
+        ("anonymous = 1", "anonymous: must be true or false"),
+        ("crossbar = 'x'", "crossbar: must be a table"),
+        ("crossbar = {}", "crossbar: lacks key and secret"),
+        ("crossbar = { key = 'x', secret = 'foobar' }", "crossbar.secret: must be env:NAME"),
+        ('crossbar = { key = "\\n", secret = "env:C" }', "crossbar.key: must be up to 256 print"),
+        ("expires = 2026-12-31T12:00:00Z", "expires: is an unknown key"),
+        ("secrets = [{ secret = 'env:S' }]", "secrets[0]: lacks expires"),
+        ("secrets = [{ expires = 2026-12-31T12:00:00Z }]", "secrets[0]: lacks secret"),
+        (
+            "secrets = [{ secret = 'env:S', expires = 2026-12-31 }]",
+            "secrets[0].expires: must be a date and time with its distance from UTC",
+        ),
+        (
+            "secrets = [{ secret = 'env:S', expires = 2026-12-31T12:00:00 }]",
+            "secrets[0].expires: must be a date and time with its distance from UTC",
+        ),
+        (
+            "secrets = [{ secret = 'env:S', expires = 'soon' }]",
+            "secrets[0].expires: must be a date and time with its distance from UTC",
+        ),
+        (
+            "secrets = ['env:S', { secret = 'env:C', expires = 2026-12-31T12:00:00Z }]",
+            "secrets[1].secret: must be whsec_",
+        ),
+        (
+            "secrets = [{ secret = 'env:S', expire = 2026-12-31T12:00:00Z }]",
+            "secrets[0].expire: is an unknown key",
+        ),
+    ],
+)
+def test_what_can_not_be_said_of_an_app(line: str, what: str) -> None:
+    problems = told(APP + line)
+    assert problems[0].startswith(f"b.toml:3: apps.shop.{what}"), problems
+    assert not any("foobar" in problem or SECRET in problem for problem in problems)
+
+
+def test_a_token_in_place_of_its_hash() -> None:
+    token = make_token()
+    (problem,) = told(f"[apps.shop]\ntokens = ['{token}']")
+    assert problem.startswith("b.toml:2: apps.shop.tokens[0]: is a token itself")
+    assert token[4:] not in problem
+
+
+def test_what_names_an_app_names_one() -> None:
+    crossbar = "crossbar = { key = 'x', secret = 'env:C' }\n"
+    (problem,) = told(f"{APP}{crossbar}[apps.b]\n{crossbar}")
+    assert problem.startswith("b.toml:5: apps.b.crossbar: is also a Crossbar key of app shop")
+    (problem,) = told(f"[apps.shop]\ntokens = ['{HASH}', '{HASH}']")
+    assert problem.startswith("b.toml:2: apps.shop.tokens[1]: is also a token of app shop")
+
+
+def test_nobody_is_let_in_unasked_from_elsewhere() -> None:
+    (problem,) = told(f"listen = '0.0.0.0:8181'\n{APP}anonymous = true")
+    assert problem.startswith("b.toml:4: apps.shop.anonymous: lets everybody in who reaches")
+    for listen in ("127.0.0.2:1", "[::1]:1", "localhost:1"):
+        parse(f"listen = '{listen}'\n{APP}anonymous = true")
+    (problem,) = told(f"{APP}anonymous = true\n[apps.b]\nanonymous = true")
+    assert problem.startswith("b.toml:5: apps.b.anonymous: can be true for one app alone")
+
+
+def test_an_app_against_the_listener_that_runs() -> None:
+    app = AppConfig(name="shop", anonymous=True)
+    check_listener(Config(apps={"shop": app}))
+    running = parse(f"listen = '0.0.0.0:8181'\n{APP}").listen
+    with pytest.raises(ConfigError, match=r"with the listener that runs: apps\.shop\.anonymous"):
+        check_listener(Config(listen=running, apps={"shop": app}))
+
+
+def test_certificates(tmp_path: Path) -> None:
+    cert, key = write_certificate(tmp_path)
+    files: set[Path] = set()
+    path = tmp_path / "b.toml"
+    path.write_text(
+        f"tls = {{ cert = '{cert.name}', key = '{key}' }}\n"
+        f"[router]\nurl = 'rss://r:1'\nca = '{cert.name}'\n{APP}secrets = ['file:s']"
+    )
+    (tmp_path / "s").write_text(SECRET)
+    config = load(path, {}, files=files)
+    assert config.tls == TlsConfig(cert=cert, key=key)
+    assert config.router.ca == cert
+    assert files == {path, cert, key, tmp_path / "s"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "what"),
+    [
+        ("tls = {}", "tls: lacks cert and key"),
+        ("tls = { cert = 'test.crt' }", "tls: lacks key"),
+        ("tls = { cert = 'test.crt', key = 1 }", "tls.key: must be a string"),
+        ("tls = { cert = 'test.crt', key = 'no' }", "tls: names test.crt and no, which can't be"),
+        ("tls = { cert = 'test.crt', key = 'other.key' }", "tls: has no certificate and private"),
+        ("tls = { cert = 'test.key', key = 'test.key' }", "tls: has no certificate and private"),
+        ("tls = { cert = 'locked.crt', key = 'locked.key' }", "tls: has no certificate and pri"),
+        ("tls = { cert = 'a', key = 'b', ca = 'c' }", "tls.ca: is an unknown key"),
+        ("router = { url = 'wss://r', ca = 'no' }", "router.ca: names the file no, which can't"),
+        ("router = { url = 'wss://r', ca = 'test.key' }", "router.ca: names the file test.key, wh"),
+        ("router = { url = 'ws://r', ca = 'test.crt' }", "router.ca: is for routers at rss:// an"),
+    ],
+)
+def test_certificates_that_can_not_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str, what: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, password in (("test", ""), ("other", ""), ("locked", "hunter2")):
+        write_certificate(tmp_path, name, password=password)
+    problems = told(f"{lines}\n{APP}")
+    assert problems[0].startswith("b.toml:1: " + what), problems
+
+
+def test_tokens_are_told_from_what_only_looks_like_one() -> None:
+    tokens = {make_token() for _ in range(100)}
+    assert len(tokens) == 100
+    for token in tokens:
+        assert not is_mistyped(token)
+        for index in (4, 20, len(token) - 1):
+            other = "a" if token[index] != "a" else "b"
+            assert is_mistyped(token[:index] + other + token[index + 1 :])
+        assert is_mistyped(token[:-1])
+        assert is_mistyped(token + "0")
+        swapped = token[:10] + token[11] + token[10] + token[12:]
+        assert swapped == token or is_mistyped(swapped)
+    assert is_mistyped("wbt_")
+    assert not is_mistyped("any other string")
