@@ -76,7 +76,7 @@ def test_a_body_needs_its_type() -> None:
         signer.sign("POST", "h", "/", body=b"{}")
 
 
-@pytest.mark.parametrize("secrets", [[], (), generate_secret(), ["hunter2"]])
+@pytest.mark.parametrize("secrets", [[], (), "whsec_" + "A" * 43 + "=", ["hunter2"]])
 def test_a_signer_needs_secrets(secrets: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         RequestSigner("shop", secrets)

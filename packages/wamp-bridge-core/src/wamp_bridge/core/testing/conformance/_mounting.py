@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, TypeVar
 
 import pytest
 
-from wamp_bridge.core._signing import generate_secret
+from wamp_bridge.core._secrets import generate_secret
 from wamp_bridge.core.testing._bridge import SignedBridge
 from wamp_bridge.core.testing._servers import PLACE
 from wamp_bridge.core.testing.conformance._handlers import Handlers

@@ -14,7 +14,7 @@ import pytest
 from wamp_bridge.core._envelopes import InvocationEnvelope
 from wamp_bridge.core._json import loads
 from wamp_bridge.core._messages import Endpoint, Request
-from wamp_bridge.core._signing import generate_secret
+from wamp_bridge.core._secrets import generate_secret
 from wamp_bridge.core.testing._bridge import signed_request
 from wamp_bridge.core.testing.conformance._mounting import MountsAnApp
 
