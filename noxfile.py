@@ -143,6 +143,13 @@ def wheels(session: nox.Session) -> None:
 
 
 @nox.session
+def mutations(session: nox.Session) -> None:
+    """Take each check of the dispatcher away: the conformance suite of every adapter must fail."""
+    sync(session, "tests")
+    session.run("python", "tests/mutations/check.py", *session.posargs)
+
+
+@nox.session
 def demo(session: nox.Session) -> None:
     """A router, the bridge, a web app and a WAMP peer talk; `-- NAME --stay`: which app, and stay.
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from wamp_bridge.core._errors import ConfigurationError, InvalidURI
 from wamp_bridge.core._signing import decode_secret
+from wamp_bridge.core._stand_in import stand_in
 from wamp_bridge.core._uris import check_uri, resolve_name
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
@@ -103,6 +104,9 @@ def for_requests(settings: Settings | None) -> Settings:
         ConfigurationError: The URL or the token is missing.
     """
     settings = Settings.load(os.environ) if settings is None else settings
+    substitute = stand_in()
+    if substitute is not None:
+        return substitute.completed(settings)
     if settings.url is None:
         raise ConfigurationError("WAMP_BRIDGE_URL is not set: where is the bridge?")
     if settings.token is None:
