@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from examples.demo.page import fetch_autobahn
 from examples.demo.programs import EXAMPLES, Program, free_port
-from examples.demo.router import start_router
+from examples.demo.router import Router, start_router
 from examples.demo.stage import DemoError, Stage
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def raise_curtain(
     """Start the router and the bridge, the supplier, the shop; in this order here, in any order."""
     await fetch_autobahn()
     given = await start_router(programs, kind, folder) if kind.knows_users else None
-    bridge, router, environ = await start_bridge(programs, folder, given and given.for_programs)
+    bridge, router, environ = await start_bridge(programs, folder, given)
     port = free_port()
     users_router = given.for_browsers if given else router
     cast = Cast(kind, bridge, router, users_router, f"http://127.0.0.1:{port}", http, stage)
@@ -97,7 +97,7 @@ async def start_shop(
 
 
 async def start_bridge(
-    programs: list[Program], folder: Path, given: str | None
+    programs: list[Program], folder: Path, given: Router | None
 ) -> tuple[str, str, dict[str, str]]:
     """`wamp-bridge dev`: where bridge and router are, and what it prints for an app.
 
@@ -123,7 +123,7 @@ async def start_bridge(
 
     command = [sys.executable, "-m", "wamp_bridge_server", "dev", f"--token={TOKEN}"]
     command += ["--listen=127.0.0.1:0", f"--data={folder}"]
-    command += [f"--router={given}"] if given else ["--router-listen=127.0.0.1:0"]
+    command += [f"--router={given.for_programs}"] if given else ["--router-listen=127.0.0.1:0"]
     program = await Program.start("the bridge", *command, tell=bridge_says)
     programs.append(program)
     await program.until(ready, _FIRST_USE_SECONDS)

@@ -1,4 +1,4 @@
-"""What the shop offers to WAMP. These are ordinary functions, which use the models as a view does."""
+"""What the shop offers to WAMP. Handlers use the models as views do."""
 
 import logging
 from typing import Any
