@@ -82,18 +82,18 @@ async def start_shop(
     async def shop_says(line: str) -> None:
         await cast.stage.say("shop", _FLASK_LOG.sub("", line))
 
-    kind = cast.kind
-    for arguments in kind.preparation:
-        command = [sys.executable, *arguments.split()]
-        started = await Program.start(
-            "the shop", *command, tell=shop_says, environ=environ, folder=kind.folder
+    async def run(command: list[str]) -> Program:
+        program = await Program.start(
+            "the shop", *command, tell=shop_says, environ=environ, folder=cast.kind.folder
         )
-        programs.append(started)
-        await started.succeed(_READY_SECONDS)
-    started = await Program.start(
-        "the shop", *kind.command(port), tell=shop_says, environ=environ, folder=kind.folder
-    )
-    programs.append(started)
+        programs.append(program)
+        return program
+
+    *preparations, serving = cast.kind.commands(port)
+    for command in preparations:
+        preparing = await run(command)
+        await preparing.succeed(_READY_SECONDS)
+    await run(serving)
 
 
 async def start_bridge(
