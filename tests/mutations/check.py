@@ -9,8 +9,8 @@ Arguments are names of mutations; all of them if there are none.
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "packages/wamp-bridge-core/src"
+PLUGIN = Path(__file__).with_name("first_failures.py")
 SUITES = {
     name: f"packages/wamp-bridge-{name}/tests/test_conformance.py"
     for name in ("core", "flask", "django", "fastapi", "pyramid")
@@ -144,51 +145,60 @@ def main(names: list[str]) -> int:
     """Try the mutations; the exit status."""
     chosen = [mutation for mutation in MUTATIONS if not names or mutation.name in names]
     width = max(len(mutation.name) for mutation in chosen)
-    print("".ljust(width), *(name.ljust(8) for name in SUITES), sep=" | ")
-    survived = 0
+    print("".ljust(width), *(name.ljust(8) for name in SUITES), "first failures", sep=" | ")
+    wrong = 0
     for mutation in [None, *chosen]:
-        found = {name: run(mutation, suite) for name, suite in SUITES.items()}
+        found = run(mutation)
         shown = "(nothing)" if mutation is None else mutation.name
-        print(shown.ljust(width), *(kind.ljust(8) for kind, _ in found.values()), sep=" | ")
-        for name, (kind, tests) in found.items():
+        kinds = {name: "passes" if failure is None else "fails" for name, failure in found.items()}
+        tests = dict.fromkeys(failure.rpartition("::")[2] for failure in found.values() if failure)
+        print(
+            shown.ljust(width),
+            *(kind.ljust(8) for kind in kinds.values()),
+            "; ".join(tests),
+            sep=" | ",
+            flush=True,
+        )
+        for name, kind in kinds.items():
             held = mutation is not None and (mutation.name, name) in HELD_BY_THE_FRAMEWORK
-            expected = "passes" if mutation is None or held else "fails"
-            if kind != expected:
-                survived += 1
-                print(f"    {name} should have been: {expected}", *tests, sep="\n      ")
-        sys.stdout.flush()
-    return 1 if survived else 0
+            if kind != ("passes" if mutation is None or held else "fails"):
+                wrong += 1
+                print(f"    {name} should not be so: {found[name] or kind}", flush=True)
+    return 1 if wrong else 0
 
 
-def run(mutation: Mutation | None, suite: str) -> tuple[str, list[str]]:
-    """Run a suite with a mutated core: whether it fails, and its last lines."""
+def run(mutation: Mutation | None) -> dict[str, str | None]:
+    """Run the suites with a mutated core: the first test of each that fails, or None."""
     with tempfile.TemporaryDirectory(prefix="wamp-bridge-mutation-") as folder:
         copy = Path(folder, "src")
         shutil.copytree(CORE, copy, ignore=shutil.ignore_patterns("__pycache__"))
         if mutation is not None:
             mutate(copy, mutation)
-        environ = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
-        probe = "import wamp_bridge.core as core; print(core.__file__)"
-        which = subprocess.run(
-            [sys.executable, "-c", probe], env=environ, check=True, capture_output=True, text=True
-        ).stdout
-        if not which.startswith(str(copy)):
-            raise RuntimeError(f"the tests would run with {which}")
-        options = ["-q", "-x", "-p", "no:cacheprovider", "--no-header", "--tb=no", "-rf"]
+        Path(folder, f"{PLUGIN.stem}.py").write_text(PLUGIN.read_text("utf-8"), encoding="utf-8")
+        report = Path(folder, "report.json")
+        environ = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(copy), folder]),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "WAMP_BRIDGE_MUTATIONS_REPORT": str(report),
+        }
+        options = ["-q", "-p", PLUGIN.stem, "-p", "no:cacheprovider", "--tb=no", "-r", "N"]
         result = subprocess.run(
-            [sys.executable, "-m", "pytest", suite, *options],
+            [sys.executable, "-m", "pytest", *SUITES.values(), *options],
             cwd=ROOT,
             env=environ,
             check=False,
             capture_output=True,
             text=True,
         )
-    last = result.stdout.strip().splitlines()[-3:]
-    if result.returncode == 0:
-        return "passes", last
-    # Failed tests, and nothing else that keeps a suite from passing.
-    failed = result.returncode == 1 and re.search(r"^FAILED ", result.stdout, re.MULTILINE)
-    return ("fails", last) if failed else ("breaks", last)
+        if result.returncode not in (0, 1) or not report.exists():
+            raise RuntimeError(f"the suites can't be run:\n{result.stdout}\n{result.stderr}")
+        told = json.loads(report.read_text(encoding="utf-8"))
+    if told["broken"]:
+        raise RuntimeError("\n".join(told["broken"]))
+    if not told["core"].startswith(str(copy)):
+        raise RuntimeError(f"the suites ran with {told['core']}")
+    return {name: told["suites"][suite] for name, suite in SUITES.items()}
 
 
 def mutate(source: Path, mutation: Mutation) -> None:
