@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import nox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
@@ -49,6 +49,13 @@ FRAMEWORKS = {
 
 # Tests mostly wait for routers and servers to start, so three at once keep two cores busy.
 AT_ONCE = "--numprocesses=3"
+# What each example is served with, besides its adapter.
+EXAMPLES = {
+    "flask": ["gunicorn"],
+    "django": ["gunicorn", "whitenoise"],
+    "fastapi": ["uvicorn", "python-multipart"],
+    "pyramid": ["waitress"],
+}
 
 # What mypy is run over, one run each: files of one name may stand in two test folders.
 TYPED = (
@@ -128,21 +135,34 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def wheels(session: nox.Session) -> None:
-    """Build every wheel into dist/, then run the Flask example from nothing but wheels."""
+    """Build every wheel into dist/, then run the examples from nothing but wheels."""
     dist = ROOT / "dist"
     shutil.rmtree(dist, ignore_errors=True)
     session.run("uv", "build", "-q", "--all-packages", "--wheel", "--out-dir", dist)
-    installed = {"app": ("wamp_bridge_core", "wamp_bridge_flask")}
-    installed["bridge"] = ("wamp_bridge_core", "wamp_bridge_server")
-    environments = []
-    for environment, names in installed.items():
-        folder = Path(session.virtualenv.location) / environment
-        session.run_install("uv", "venv", "-q", "--clear", "--seed", folder)
-        files = [next(dist.glob(f"{name}-*.whl")) for name in names]
-        python = folder / "bin" / "python"
-        session.run_install(python, "-m", "pip", "install", "-qq", *files, external=True)
-        environments.append(folder)
-    session.run("python", "tests/wheels/check.py", *environments, dist)
+    bridge = environment(session, "bridge", ["server"])
+    examples = [environment(session, name, [name], needs) for name, needs in EXAMPLES.items()]
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    check = ("python", "-m", "wheels.check")
+    session.run(*check, dist, bridge, *examples, env={"PYTHONPATH": path})
+
+
+def environment(
+    session: nox.Session, name: str, wheels: Iterable[str], requirements: Iterable[str] = ()
+) -> Path:
+    """Make a fresh environment with core's wheel, these of ours, and what else is required."""
+    folder = Path(session.virtualenv.location) / name
+    session.run_install("uv", "venv", "-q", "--clear", "--seed", folder)
+    files = [next((ROOT / "dist").glob(f"wamp_bridge_{each}-*.whl")) for each in ("core", *wheels)]
+    pip = (folder / "bin" / "python", "-m", "pip", "install", "-qq")
+    session.run_install(*pip, *files, *requirements, external=True)
+    return folder
+
+
+@nox.session
+def mutations(session: nox.Session) -> None:
+    """Take each check of the dispatcher away: the conformance suite of every adapter must fail."""
+    sync(session, "tests")
+    session.run("python", "tests/mutations/check.py", *session.posargs)
 
 
 @nox.session

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from examples.demo.page import fetch_autobahn
 from examples.demo.programs import EXAMPLES, Program, free_port
-from examples.demo.router import start_router
+from examples.demo.router import Router, start_router
 from examples.demo.stage import DemoError, Stage
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def raise_curtain(
     """Start the router and the bridge, the supplier, the shop; in this order here, in any order."""
     await fetch_autobahn()
     given = await start_router(programs, kind, folder) if kind.knows_users else None
-    bridge, router, environ = await start_bridge(programs, folder, given and given.for_programs)
+    bridge, router, environ = await start_bridge(programs, folder, given)
     port = free_port()
     users_router = given.for_browsers if given else router
     cast = Cast(kind, bridge, router, users_router, f"http://127.0.0.1:{port}", http, stage)
@@ -82,22 +82,22 @@ async def start_shop(
     async def shop_says(line: str) -> None:
         await cast.stage.say("shop", _FLASK_LOG.sub("", line))
 
-    kind = cast.kind
-    for arguments in kind.preparation:
-        command = [sys.executable, *arguments.split()]
-        started = await Program.start(
-            "the shop", *command, tell=shop_says, environ=environ, folder=kind.folder
+    async def run(command: list[str]) -> Program:
+        program = await Program.start(
+            "the shop", *command, tell=shop_says, environ=environ, folder=cast.kind.folder
         )
-        programs.append(started)
-        await started.succeed(_READY_SECONDS)
-    started = await Program.start(
-        "the shop", *kind.command(port), tell=shop_says, environ=environ, folder=kind.folder
-    )
-    programs.append(started)
+        programs.append(program)
+        return program
+
+    *preparations, serving = cast.kind.commands(port)
+    for command in preparations:
+        preparing = await run(command)
+        await preparing.succeed(_READY_SECONDS)
+    await run(serving)
 
 
 async def start_bridge(
-    programs: list[Program], folder: Path, given: str | None
+    programs: list[Program], folder: Path, given: Router | None
 ) -> tuple[str, str, dict[str, str]]:
     """`wamp-bridge dev`: where bridge and router are, and what it prints for an app.
 
@@ -123,7 +123,7 @@ async def start_bridge(
 
     command = [sys.executable, "-m", "wamp_bridge_server", "dev", f"--token={TOKEN}"]
     command += ["--listen=127.0.0.1:0", f"--data={folder}"]
-    command += [f"--router={given}"] if given else ["--router-listen=127.0.0.1:0"]
+    command += [f"--router={given.for_programs}"] if given else ["--router-listen=127.0.0.1:0"]
     program = await Program.start("the bridge", *command, tell=bridge_says)
     programs.append(program)
     await program.until(ready, _FIRST_USE_SECONDS)

@@ -64,6 +64,8 @@ def tell_progress(text: str) -> None:
 
 
 async def _ask(port: int, answers: asyncio.Event) -> None:
-    while not await asyncio.to_thread(router_answers, "127.0.0.1", port, "realm1"):
+    """Ask it until it answers."""
+    while not answers.is_set():
+        if await asyncio.to_thread(router_answers, "127.0.0.1", port, "realm1"):
+            answers.set()
         await asyncio.sleep(0.05)
-    answers.set()

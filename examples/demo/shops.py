@@ -40,9 +40,10 @@ class Shop:
         """Where it is run."""
         return EXAMPLES / self.name
 
-    def command(self, port: int) -> list[str]:
-        """What runs it."""
-        return [sys.executable, *self.arguments.format(port=port).split()]
+    def commands(self, port: int, python: str = sys.executable) -> list[list[str]]:
+        """What is run to prepare it, and last what runs it."""
+        lines = [*self.preparation, self.arguments.format(port=port)]
+        return [[python, *line.split()] for line in lines]
 
 
 _GUNICORN = "--workers 2 --bind 127.0.0.1:{port} --log-level warning --no-control-socket"
@@ -67,6 +68,11 @@ SHOPS = {
             "uvicorn",
             "-m uvicorn --workers 2 --port {port} --log-level warning shop:app",
         ),
-        Shop("pyramid", "Pyramid", "waitress", "-m pyramid.scripts.pserve shop.ini port={port}"),
+        Shop(
+            "pyramid",
+            "Pyramid",
+            "waitress",
+            "-m pyramid.scripts.pserve shop.ini port={port}",
+        ),
     )
 }

@@ -143,6 +143,7 @@ function on_submit(form, act) {
 }
 
 async function answering(act) {
+  element("answer").textContent = "";
   try {
     element("answer").textContent = await act();
   } catch (error) {

@@ -1,32 +1,22 @@
 """Try built wheels as a user has them: in empty environments, far from the sources.
 
-Usage: check.py APP_ENVIRONMENT BRIDGE_ENVIRONMENT WHEELS, as `nox -s wheels` calls it. The first
-has the wheels of core and the Flask adapter, the second those of core and the server, and what they
-require; nothing else was installed.
+Usage: python -m wheels.check WHEELS BRIDGE_ENVIRONMENT APP_ENVIRONMENT..., as `nox -s wheels` calls
+it. The bridge's has the wheels of core and the server; an app's, which is called as an example is,
+has those of core and the adapter, and the example's server; and all have what these require.
+Nothing else was installed.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+from examples.demo.shops import SHOPS
 
-ROOT = Path(__file__).parents[2]
-DEADLINE = 300.0  # seconds; the router's environment may have to be made first
+from wheels.examples import check_example
 
 ARTICLE = "from wamp_bridge.adapters.flask import publish, call, rpc, sub, dispatcher"
 CORE = "from wamp_bridge.core import ApplicationError, Bridge"
@@ -68,16 +58,23 @@ class Environment:
         self.python("-m", "pip", "uninstall", "-q", "-y", name)
 
 
-def check_imports(app: Environment, bridge: Environment) -> None:
+def check_article(app: Environment, bridge: Environment) -> None:
     """The article's import works, from the environment and not from the sources."""
     app.python("-c", ARTICLE)
     app.python("-c", CORE)
     app.lacks("import wamp_bridge_server")
     bridge.lacks(ARTICLE)
     bridge.lacks("import crossbar")
-    for module in ("wamp_bridge.core", "wamp_bridge.adapters.flask"):
+
+
+def check_adapter(name: str, app: Environment) -> None:
+    """Core and adapter are there in full, from the environment and not from the sources."""
+    app.lacks("import wamp_bridge_server")
+    for module in ("wamp_bridge.core", f"wamp_bridge.adapters.{name}"):
         where = f"import sys, {module} as it; sys.exit(not it.__file__.startswith(sys.prefix))"
         app.python("-c", where)
+    for distribution in ("wamp-bridge-core", f"wamp-bridge-{name}"):
+        app.python("-c", WHOLE, distribution)
 
 
 def check_apart(app: Environment) -> None:
@@ -95,98 +92,19 @@ def check_apart(app: Environment) -> None:
     app.python("-c", ARTICLE)
 
 
-def check_example(app: Environment, bridge: Environment, folder: Path) -> None:
-    """The Flask example answers a call that comes through a real router."""
-    shutil.copytree(ROOT / "examples" / "flask", folder / "flask")
-    listen, router, web = (f"127.0.0.1:{port}" for port in free_ports(3))
-    dev: list[str | Path] = [bridge.bin / "wamp-bridge", "dev", "--app", "shop"]
-    dev += ["--listen", listen, "--router-listen", router, "--data", folder / "data"]
-    with running(dev, folder) as lines:
-        settings = dict(exports(lines))
-        settings |= {
-            "WAMP_BRIDGE_CALLBACK_URL": f"http://{web}/wamp/",
-            "SHOP_DATABASE": str(folder / "shop.db"),
-        }
-        flask: list[str | Path] = [app.bin / "flask", "--app", "shop", "run"]
-        flask += ["--port", web.rpartition(":")[2]]
-        with running(flask, folder / "flask", settings):
-            answer = call(settings, "com.shop.price", ["teapot"])
-            assert answer["result"] == 30.0, answer
-
-
-@contextmanager
-def running(
-    command: Sequence[str | Path], folder: Path, settings: Mapping[str, str] | None = None
-) -> Iterator[Iterator[str]]:
-    """A program that runs meanwhile; what it writes, line by line."""
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env={**os.environ, **(settings or {}), "PYTHONUNBUFFERED": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout
-        finally:
-            process.send_signal(signal.SIGINT)
-
-
-def exports(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
-    """Read what `wamp-bridge dev` prints for an app, until it is ready."""
-    for line in lines:
-        if line.startswith("ready "):
-            return
-        if line.startswith("export "):
-            name, _, value = line.removeprefix("export ").strip().partition("=")
-            yield name, value.strip("'\"")
-    raise SystemExit("the bridge ended before it was ready")
-
-
-def call(settings: Mapping[str, str], procedure: str, params: list[object]) -> dict[str, object]:
-    """Call a procedure, as soon as it is there."""
-    request = urllib.request.Request(
-        f"{settings['WAMP_BRIDGE_URL'].rstrip('/')}/call/{procedure}/",
-        data=json.dumps({"params": params}).encode(),
-        headers={
-            "Authorization": f"Bearer {settings['WAMP_BRIDGE_TOKEN']}",
-            "Content-Type": "application/json",
-        },
-    )
-    end = time.monotonic() + DEADLINE
-    while True:
-        try:
-            with urllib.request.urlopen(request) as response:
-                answer: dict[str, object] = json.load(response)
-                return answer
-        except urllib.error.HTTPError as error:
-            with error:
-                text = error.read().decode()
-            if error.code != 404 or time.monotonic() > end:  # 404: not announced yet
-                raise SystemExit(f"{error.code}: {text}") from error
-        time.sleep(0.1)
-
-
-def free_ports(count: int) -> list[int]:
-    """Find ports that nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(one.getsockname()[1]) for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
 def main() -> None:
     """Check all."""
-    app_folder, bridge_folder, wheels = (Path(argument).resolve() for argument in sys.argv[1:])
-    app, bridge = Environment(app_folder, wheels), Environment(bridge_folder, wheels)
-    check_imports(app, bridge)
-    check_apart(app)
-    with tempfile.TemporaryDirectory() as folder:
-        check_example(app, bridge, Path(folder))
-    print("The wheels work: imports, the Flask example, each distribution without the other.")
+    wheels, bridge_folder, *folders = (Path(argument).resolve() for argument in sys.argv[1:])
+    bridge = Environment(bridge_folder, wheels)
+    apps = {folder.name: Environment(folder, wheels) for folder in folders}
+    check_article(apps["flask"], bridge)
+    check_apart(apps["flask"])
+    for name, app in apps.items():
+        check_adapter(name, app)
+        with tempfile.TemporaryDirectory() as folder:
+            check_example(SHOPS[name], app.bin, bridge.bin, Path(folder))
+        print(f"The {name} example works from wheels.", flush=True)
+    print("The wheels work: imports, the examples, each distribution without the other.")
 
 
 if __name__ == "__main__":

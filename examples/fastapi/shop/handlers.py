@@ -24,9 +24,7 @@ def price(product: str, storage: Stored) -> float:
 def supplier_changed_price(product: str, price: float, storage: Stored) -> None:
     """The supplier asks for more or less; we sell for a quarter more."""
     storage.set_price(product, price * 1.25)
-    log.info(
-        "hears that a %s costs %.2f now, sells it for %.2f", product, price, price * 1.25
-    )
+    log.info("hears that a %s costs %.2f now, sells it for %.2f", product, price, price * 1.25)
     tell_change(product, storage)
 
 

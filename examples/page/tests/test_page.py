@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from playwright.sync_api import Page, expect
 
 if TYPE_CHECKING:
@@ -63,3 +64,62 @@ def test_only_a_shop_with_users_has_a_login(shop: Served, open_page: Opening) ->
     expect(page.locator("[data-product=tea] .set-price")).to_be_visible(
         visible=shop.name == "django"
     )
+
+
+@pytest.mark.parametrize("shop", ["django"], indirect=True)
+class TestUsers:
+    def test_one_with_the_permission_sets_a_price_which_all_see(
+        self, shop: Served, open_page: Opening
+    ) -> None:
+        page, guest = open_page(shop.url), open_page(shop.url)
+        log_in(page, "ann", "wonderland")
+        assert set_price(page, "kettle", "27.5") == "you set the price of a kettle"
+        for seen in (page, guest):
+            expect(seen.locator("[data-product=kettle] .price")).to_have_text("27.50")
+
+    def test_one_without_it_is_refused(self, shop: Served, open_page: Opening) -> None:
+        page = open_page(shop.url)
+        log_in(page, "bob", "builder")
+        before = page.locator("[data-product=tea] .price").inner_text()
+        assert set_price(page, "tea", "0.01") == "wamp.error.not_authorized"
+        assert page.locator("[data-product=tea] .price").inner_text() == before
+
+    def test_so_is_a_guest(self, shop: Served, open_page: Opening) -> None:
+        page = open_page(shop.url)
+        assert set_price(page, "tea", "0.01") == "wamp.error.not_authorized"
+
+    def test_and_so_is_one_who_has_logged_out(self, shop: Served, open_page: Opening) -> None:
+        page = open_page(shop.url)
+        log_in(page, "ann", "wonderland")
+        page.get_by_role("button", name="log out").click()
+        expect(page.locator("#login")).to_be_visible()
+        expect(page.locator("#live")).to_have_text("live")
+        assert set_price(page, "tea", "0.01") == "wamp.error.not_authorized"
+
+    def test_a_wrong_password_lets_nobody_in(self, shop: Served, open_page: Opening) -> None:
+        page = open_page(shop.url)
+        fill_login(page, "ann", "builder")
+        expect(page.locator("#answer")).to_have_text("wrong user name or password")
+        expect(page.locator("#login")).to_be_visible()
+
+
+def log_in(page: Page, name: str, password: str) -> None:
+    fill_login(page, name, password)
+    expect(page.locator("#user")).to_have_text(name)
+    expect(page.locator("#live")).to_have_text("live")
+
+
+def fill_login(page: Page, name: str, password: str) -> None:
+    page.locator("[name=username]").fill(name)
+    page.locator("[name=password]").fill(password)
+    page.get_by_role("button", name="log in").click()
+
+
+def set_price(page: Page, product: str, price: str) -> str:
+    """Try to; what the page then says."""
+    row = page.locator(f"[data-product={product}]")
+    row.locator(".set-price [name=price]").fill(price)
+    row.get_by_role("button", name="set the price").click()
+    answer = page.locator("#answer")
+    expect(answer).not_to_be_empty()
+    return answer.inner_text()

@@ -29,6 +29,7 @@ INTERNAL = {
     "_registry": ("Table",),
     "_requests": ("Outgoing", "Answer", "Failure", "Send", "Pause"),
     "_serving": ("Lookout", "Role"),
+    "_stand_in": ("StandIn",),
 }
 
 

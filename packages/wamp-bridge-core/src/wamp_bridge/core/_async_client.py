@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 from wamp_bridge.core import _operations as operations
 from wamp_bridge.core._requests import Pause
 from wamp_bridge.core._settings import for_requests
+from wamp_bridge.core._stand_in import stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -212,6 +213,10 @@ class AsyncBridge:
                 came = await self._send(step)
 
     async def _send(self, step: Send) -> Answer | Failure:
+        substitute = stand_in()
+        if substitute is not None:
+            return substitute.answer(self.settings, step.request)
+
         from wamp_bridge.core import _transport  # noqa: PLC0415 - see there
 
         loop = asyncio.get_running_loop()

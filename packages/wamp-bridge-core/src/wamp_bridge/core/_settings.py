@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from wamp_bridge.core._errors import ConfigurationError, InvalidURI
 from wamp_bridge.core._secrets import decode_secret
 from wamp_bridge.core._signatures import checked_name
+from wamp_bridge.core._stand_in import stand_in
 from wamp_bridge.core._uris import check_uri, resolve_name
 
 if TYPE_CHECKING:
@@ -112,6 +113,9 @@ def for_requests(settings: Settings | None) -> Settings:
         ConfigurationError: There is no URL, or nothing that tells who asks.
     """
     settings = Settings.load(os.environ) if settings is None else settings
+    substitute = stand_in()
+    if substitute is not None:
+        return substitute.completed(settings)
     if settings.url is None:
         raise ConfigurationError("WAMP_BRIDGE_URL is not set: where is the bridge?")
     if settings.token is None and not settings.signs:

@@ -1,0 +1,326 @@
+"""A bridge in the process of a test: no network, no router, and it remembers what it was asked."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from wamp_bridge.core._errors import BridgeError, BridgeUnreachable, InvalidURI
+from wamp_bridge.core._json import dumps, loads
+from wamp_bridge.core._requests import Answer, Failure
+from wamp_bridge.core._secrets import generate_secret
+from wamp_bridge.core._stand_in import standing_in
+from wamp_bridge.core._uris import check_uri, unescape_segment
+from wamp_bridge.core.testing import _asked as asked
+from wamp_bridge.core.testing._asked import Called, Expectation, Published
+from wamp_bridge.core.testing._reaching import Deliveries
+from wamp_bridge.core.testing._servers import PLACE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from wamp_bridge.core._messages import CallResult
+    from wamp_bridge.core._requests import Outgoing
+    from wamp_bridge.core._settings import Settings
+
+URL: Final = "http://fake-bridge.invalid/"
+
+
+class UnexpectedRequest(AssertionError):  # noqa: N818 - named for what came
+    """The app asked something of the bridge that the test has not provided for."""
+
+
+class FakeBridge(Deliveries):
+    """Stands in for the bridge while an app is tested.
+
+    ::
+
+        with FakeBridge() as bridge:
+            bridge.connect(app)
+            bridge.expect_call("com.supplier.price", ["apple"], returns=3)
+            app.test_client().get("/order/apple")
+            bridge.assert_published("ordered", ["apple", 3])
+            assert bridge.invoke("price", ["apple"]) == 3.5
+
+    Within the context all that the process asks of a bridge comes here, from whatever thread:
+    `call` and `publish` of adapters' modules, `Bridge`, `AsyncBridge`. Nothing has to be
+    configured for it: an app without `WAMP_BRIDGE_URL`, token, secret or callback URL is told
+    some. Apps don't announce themselves.
+
+    Published events are taken and remembered. A call needs an expectation, and without one is an
+    `UnexpectedRequest`. At the end of the context, where nothing else has failed, `verify` fails
+    for what was expected and didn't come, and for what came and was not expected.
+
+    The pytest fixture `wamp_bridge_fake` is one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(generate_secret())
+        self._lock = threading.Lock()
+        self._calls: list[Called] = []
+        self._events: list[Published] = []
+        self._expected_calls: list[Expectation] = []
+        self._expected_events: list[Expectation] = []
+        self._unexpected: list[str] = []
+        self._is_down = False
+        self._context = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._context.enter_context(standing_in(self))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_exception: object) -> None:
+        self._context.close()
+        if kind is None:
+            self.verify()
+
+    @property
+    def called(self) -> list[Called]:
+        """The calls that the app has made, in their order."""
+        with self._lock:
+            return list(self._calls)
+
+    @property
+    def published(self) -> list[Published]:
+        """The events that the app has published, in their order."""
+        with self._lock:
+            return list(self._events)
+
+    def expect_call(
+        self,
+        procedure: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        returns: Any = None,
+        raises: BridgeError | type[BridgeError] | None = None,
+        times: int | None = 1,
+    ) -> None:
+        """Expect the app to call a procedure, and say how that ends.
+
+        The expectations of a procedure are met in the order in which they are made.
+
+        Args:
+            procedure: As the app's code names it, or the whole URI.
+            args: The arguments, as they are given to `call`; any, if neither these are given
+            kwargs: nor these.
+            returns: The result; a `CallResult` for several, or for keyword results.
+            raises: The error in its place.
+            times: How often; None for any number of times, also never.
+
+        Raises:
+            InvalidValue: The result is none of JSON.
+            TypeError: `raises` is no error that the bridge answers with.
+        """
+        outcome = asked.outcome_of(returns, raises)
+        expected = Expectation(procedure, asked.wanted(args, kwargs), outcome, times)
+        with self._lock:
+            self._expected_calls.append(expected)
+
+    def expect_publish(
+        self,
+        topic: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        raises: BridgeError | type[BridgeError] | None = None,
+        times: int | None = 1,
+    ) -> None:
+        """Expect the app to publish an event; arguments as for `expect_call`.
+
+        What is published without being expected is no error; see `assert_published`.
+        """
+        outcome = asked.outcome_of(None, raises)
+        expected = Expectation(topic, asked.wanted(args, kwargs), outcome, times)
+        with self._lock:
+            self._expected_events.append(expected)
+
+    @contextmanager
+    def down(self) -> Iterator[None]:
+        """Have nobody answer, as when the bridge is away, until the context ends."""
+        self._is_down = True
+        try:
+            yield
+        finally:
+            self._is_down = False
+
+    def assert_called(
+        self,
+        procedure: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        times: int | None = None,
+    ) -> None:
+        """Fail unless the app has called a procedure.
+
+        Args:
+            procedure: As the app's code names it, or the whole URI.
+            args: The arguments, as they are given to `call`; any, if neither these are given
+            kwargs: nor these.
+            times: How often; at least once if left out.
+        """
+        __tracebackhide__ = True
+        arguments = asked.wanted(args, kwargs)
+        what = f"{asked.shown(procedure, arguments)} should have been called"
+        asked.check_count(what, self.called, times, lambda one: one.is_like(procedure, arguments))
+
+    def assert_published(
+        self,
+        topic: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        times: int | None = None,
+    ) -> None:
+        """Fail unless the app has published an event; arguments as for `assert_called`."""
+        __tracebackhide__ = True
+        arguments = asked.wanted(args, kwargs)
+        what = f"{asked.shown(topic, arguments)} should have been published"
+        asked.check_count(what, self.published, times, lambda one: one.is_like(topic, arguments))
+
+    def verify(self) -> None:
+        """Fail for what was expected and did not come, and for what came and was not expected."""
+        __tracebackhide__ = True
+        with self._lock:
+            owed = {
+                "called": [each for each in self._expected_calls if each.is_owed],
+                "published": [each for each in self._expected_events if each.is_owed],
+            }
+            made: dict[str, Sequence[object]] = {"called": self._calls, "published": self._events}
+            wrong = list(self._unexpected)
+            for verb, expected in owed.items():
+                if expected:
+                    wrong.append(asked.listed(f"Expected to be {verb}:", expected, ""))
+                    wrong.append(asked.listed("There were:", made[verb], "There was none."))
+        if wrong:
+            raise UnexpectedRequest("\n".join(wrong))
+
+    def completed(self, settings: Settings) -> Settings:
+        """An app's settings, with what it must know of this bridge."""
+        return dataclasses.replace(
+            settings,
+            url=settings.url or URL,
+            token=settings.token or "fake",
+            secrets=tuple(dict.fromkeys((self.secret, *settings.secrets))),
+            callback_url=settings.callback_url or PLACE,
+            announce=False,
+        )
+
+    def answer(self, settings: Settings, request: Outgoing) -> Answer | Failure:
+        """Answer a request of an app with these settings.
+
+        Raises:
+            UnexpectedRequest: The test has not provided for it.
+        """
+        __tracebackhide__ = True
+        if self._is_down:
+            return Failure("cut", "the test says that the bridge is down")
+        members = loads(request.body) if request.body else {}
+        action, _, rest = request.path.partition("/")
+        if action in ("call", "publish"):
+            return self._answer_named(settings, action, unescape_segment(rest.strip("/")), members)
+        if action == "announce":
+            source = {"id": "src_1", "url": members["url"], "state": "live", "reason": None}
+            return _json(200, {"source": source})
+        if action == "withdraw":
+            return _json(200, {})
+        if request.method == "GET":
+            return _json(200, {action.partition("?")[0]: [], "cursor": None})
+        raise self._refuse(f"a fake bridge has no answer to {request.method} {request.path}")
+
+    def _answer_named(
+        self, settings: Settings, action: str, uri: str, members: Mapping[str, Any]
+    ) -> Answer | Failure:
+        __tracebackhide__ = True
+        try:
+            check_uri(uri)
+        except InvalidURI as error:
+            return _problem(error)
+        if action == "call":
+            return self._answer_call(settings, uri, members)
+        return self._answer_publish(settings, uri, members)
+
+    def _answer_call(
+        self, settings: Settings, uri: str, members: Mapping[str, Any]
+    ) -> Answer | Failure:
+        __tracebackhide__ = True
+        options, timeout, url = (members.get(name) for name in ("options", "timeout", "callback"))
+        called = Called(
+            uri, members["args"], members["kwargs"], options or {}, timeout, url, settings
+        )
+        with self._lock:
+            self._calls.append(called)
+            outcome = _met(self._expected_calls, called)
+            expected = [str(each) for each in self._expected_calls]
+            number = len(self._calls)
+        if outcome is None:
+            others = asked.listed("Expected were:", expected, "No calls were expected.")
+            raise self._refuse(f"{called} was called, which was not expected.\n{others}")
+        if called.callback is None:
+            return _outcome(outcome)
+        self.owe_outcome(called, f"call_{number}", outcome)
+        pending = {"id": f"call_{number}", "status": "pending"}
+        return _json(202, pending, location=f"/calls/call_{number}/")
+
+    def _answer_publish(
+        self, settings: Settings, uri: str, members: Mapping[str, Any]
+    ) -> Answer | Failure:
+        options = members.get("options") or {}
+        event = Published(uri, members["args"], members["kwargs"], options, settings)
+        with self._lock:
+            outcome = _met(self._expected_events, event)
+            if not isinstance(outcome, BridgeError):
+                self._events.append(event)
+            number = len(self._events)
+        if isinstance(outcome, BridgeError):
+            return _outcome(outcome)
+        if options.get("acknowledge") is False:
+            return Answer(202, {}, b"")
+        return _json(200, {"publication": number})
+
+    def _refuse(self, reason: str) -> UnexpectedRequest:
+        with self._lock:
+            self._unexpected.append(reason)
+        return UnexpectedRequest(reason)
+
+
+def _met(
+    expected: Sequence[Expectation], made: Called | Published
+) -> CallResult | BridgeError | None:
+    """What the first expectation that is met says."""
+    for each in expected:
+        if not each.is_used_up and made.is_like(each.name, each.wanted):
+            each.met += 1
+            return each.outcome
+    return None
+
+
+def _outcome(outcome: CallResult | BridgeError) -> Answer | Failure:
+    if isinstance(outcome, BridgeUnreachable):
+        return Failure("cut", outcome.detail or "the test says so")
+    if isinstance(outcome, BridgeError):
+        return _problem(outcome)
+    members = {"args": outcome.args, "kwargs": outcome.kwargs}
+    return _json(200, {"result": outcome.value, **members})
+
+
+def _problem(error: BridgeError) -> Answer:
+    headers = {} if error.retry_after is None else {"retry-after": str(error.retry_after)}
+    problem = {
+        "type": "about:blank",
+        "title": error.title or type(error).__name__,
+        "status": error.status,
+        "detail": error.detail,
+        "request_id": error.request_id or "req_fake",
+        "error": error.uri,
+        "args": list(error.args),
+        "kwargs": error.kwargs,
+    }
+    return _json(error.status, problem, **headers)
+
+
+def _json(status: int, members: Mapping[str, Any], **headers: str) -> Answer:
+    return Answer(status, {"content-type": "application/json", **headers}, dumps(members))

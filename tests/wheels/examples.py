@@ -1,0 +1,190 @@
+"""The examples, far from the sources: announced, called, killed and started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from examples.demo.shops import Shop
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+DEADLINE = 120.0  # seconds
+FAREWELL = 20.0
+IGNORED = shutil.ignore_patterns("node_modules", "tests", "__pycache__", "*.db", "instance")
+
+PROCEDURES = {"com.shop.price"}
+OF_USERS = {"com.shop.authenticate", "com.shop.authorize", "com.shop.set_price"}
+TOPICS = {"com.supplier.price_changed"}
+
+
+def check_example(shop: Shop, app: Path, bridge: Path, folder: Path) -> None:
+    """An example answers calls through a real router, is killed, started again, and is one app.
+
+    Args:
+        shop: Which.
+        app: The programs of its environment.
+        bridge: Those of the bridge's.
+        folder: An empty one.
+    """
+    for name in (shop.name, "page"):
+        shutil.copytree(EXAMPLES / name, folder / name, ignore=IGNORED)
+    listen, router, web = (f"127.0.0.1:{port}" for port in free_ports(3))
+    dev: list[str | Path] = [bridge / "wamp-bridge", "dev", "--app", "shop"]
+    dev += ["--listen", listen, "--router-listen", router, "--data", folder / "data"]
+    with running(dev, folder) as (_, lines):
+        settings = dict(exports(lines))
+        settings |= {
+            "WAMP_BRIDGE_CALLBACK_URL": f"http://{web}/wamp/",
+            "WAMP_BRIDGE_PREFIX": "com.shop",
+            "SHOP_DATABASE": str(folder / "shop.db"),
+        }
+        commands = shop.commands(int(web.rpartition(":")[2]), str(app / "python"))
+        for command in commands[:-1]:
+            subprocess.run(command, cwd=folder / shop.name, env=environ(settings), check=True)
+        with served(commands[-1], folder / shop.name, settings) as process:
+            first = held(settings, shop)
+            assert get(f"http://{web}/").startswith(b"<!doctype html>")
+            assert b"autobahn" in get(f"http://{web}/static/shop.js")
+            os.killpg(process.pid, signal.SIGKILL)
+        with served(commands[-1], folder / shop.name, settings):
+            again = held(settings, shop)
+            assert again == first, (first, again)
+
+
+def held(settings: Mapping[str, str], shop: Shop) -> set[str]:
+    """Wait until the shop answers; the ids of what the bridge holds for it, which must be right."""
+    price = until(lambda: ask(settings, "call/com.shop.price/", {"params": ["teapot"]}))
+    assert price["result"] == 30.0, price
+    entries = until(lambda: _all_live(settings))
+    names = {entry["uri"] for entry in entries}
+    assert len(names) == len(entries), entries
+    assert names == PROCEDURES | TOPICS | (OF_USERS if shop.knows_users else set()), names
+    (source,) = ask(settings, "sources/")["sources"]
+    assert source["url"] == settings["WAMP_BRIDGE_CALLBACK_URL"], source
+    return {entry["id"] for entry in entries}
+
+
+def _all_live(settings: Mapping[str, str]) -> list[dict[str, Any]] | None:
+    found = []
+    for kind in ("registrations", "subscriptions"):
+        found += ask(settings, f"{kind}/")[kind]
+    return found if found and {entry["state"] for entry in found} == {"live"} else None
+
+
+def ask(settings: Mapping[str, str], path: str, document: object = None) -> Any:
+    """The bridge's answer."""
+    request = urllib.request.Request(
+        f"{settings['WAMP_BRIDGE_URL'].rstrip('/')}/{path}",
+        data=None if document is None else json.dumps(document).encode(),
+        headers={
+            "Authorization": f"Bearer {settings['WAMP_BRIDGE_TOKEN']}",
+            "Content-Type": "application/json",
+        },
+    )
+    with urllib.request.urlopen(request) as response:
+        return json.load(response)
+
+
+def get(url: str) -> bytes:
+    """What is there."""
+    with urllib.request.urlopen(url) as response:
+        body: bytes = response.read()
+        return body
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """The condition's first true value; that nobody is there yet, or any more, is no reason."""
+    end = time.monotonic() + DEADLINE
+    said = "nothing"
+    while time.monotonic() < end:
+        try:
+            if value := condition():
+                return value
+        except urllib.error.HTTPError as error:
+            with error:
+                said = f"{error.code}: {error.read().decode()}"
+        time.sleep(0.1)
+    raise SystemExit(f"not within {DEADLINE:g} s: {said}")
+
+
+@contextmanager
+def served(
+    command: Sequence[str | Path], folder: Path, settings: Mapping[str, str]
+) -> Iterator[subprocess.Popen[str]]:
+    """A server that runs meanwhile; what it writes is shown if something fails."""
+    log = folder / "server.log"
+    with log.open("w") as file:
+        try:
+            with running(command, folder, settings, output=file.fileno()) as (process, _):
+                yield process
+        except BaseException:
+            print(log.read_text())
+            raise
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path],
+    folder: Path,
+    settings: Mapping[str, str] | None = None,
+    *,
+    output: int = subprocess.PIPE,
+) -> Iterator[tuple[subprocess.Popen[str], Iterator[str]]]:
+    """A program that runs meanwhile, in a group of its own; what it writes, line by line."""
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environ(settings or {}),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=None if output == subprocess.PIPE else subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process, iter(process.stdout or ())
+        finally:
+            process.terminate()
+            try:
+                process.wait(FAREWELL)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def environ(settings: Mapping[str, str]) -> dict[str, str]:
+    """This environment without our sources, and the settings."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return {**inherited, **settings, "PYTHONUNBUFFERED": "1"}
+
+
+def exports(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
+    """Read what `wamp-bridge dev` prints for an app, until it is ready."""
+    for line in lines:
+        if line.startswith("ready "):
+            return
+        if line.startswith("export "):
+            name, _, value = line.removeprefix("export ").strip().partition("=")
+            yield name, value.strip("'\"")
+    raise SystemExit("the bridge ended before it was ready")
+
+
+def free_ports(count: int) -> list[int]:
+    """Find ports that nobody listens on."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(one.getsockname()[1]) for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
