@@ -221,7 +221,8 @@ class Player:
     def _ported(self, text: str) -> str:
         for number, port in self._ports.items():
             text = re.sub(
-                rf"(//127\.0\.0\.1:|--port |--bind 127\.0\.0\.1:|-listen 127\.0\.0\.1:){number}\b",
+                r"(//127\.0\.0\.1:|--port |--bind 127\.0\.0\.1:|-listen 127\.0\.0\.1:"
+                rf"|_LISTEN=127\.0\.0\.1:){number}\b",
                 rf"\g<1>{port}",
                 text,
             )
