@@ -46,6 +46,7 @@ class HttpServer:
         self._application = web.Application(middlewares=[gate], client_max_size=MAX_BODY_BYTES)
         self._runner: web.AppRunner | None = None
         self.address: tuple[str, int] | None = None
+        self.addresses: list[tuple[str, int]] = []
         self._route(MessageRequests(calls, publishing))
         self._route_endpoints(EndpointRequests(endpoints))
         self._route_sources(SourceRequests(sources))
@@ -72,8 +73,8 @@ class HttpServer:
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
         await site.start()
-        name = self._runner.addresses[0]
-        self.address = (name[0], name[1])
+        self.addresses = [(name[0], name[1]) for name in self._runner.addresses]
+        self.address = self.addresses[0]
 
     async def close(self) -> None:
         """Stop serving; what is being answered is finished first."""
