@@ -44,6 +44,7 @@ TYPED = (
     ("packages/wamp-bridge-flask/tests",),
     ("bridge-server/tests",),
     ("examples",),
+    ("benchmarks",),
 )
 
 
