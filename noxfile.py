@@ -72,6 +72,7 @@ TYPED = (
     ("packages/wamp-bridge-pyramid/tests",),
     ("bridge-server/tests",),
     ("examples",),
+    ("benchmarks",),
 )
 
 

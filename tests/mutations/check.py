@@ -58,30 +58,30 @@ _NO_OBJECT = """    if not isinstance(members, dict):
 """
 
 MUTATIONS = (
-    Mutation("signature", "_signing", _MATCHES, "True"),
+    Mutation("signature", "_webhooks", _MATCHES, "True"),
     Mutation(
         "signature of the body",
-        "_signing",
+        "_webhooks",
         "            mac.update(body)\n",
         "",
     ),
     Mutation(
         "age, old",
-        "_signing",
+        "_webhooks",
         "abs(now - int(timestamp)) > TOLERANCE_SECONDS",
         "int(timestamp) - now > TOLERANCE_SECONDS",
     ),
     Mutation(
         "age, future",
-        "_signing",
+        "_webhooks",
         "abs(now - int(timestamp)) > TOLERANCE_SECONDS",
         "now - int(timestamp) > TOLERANCE_SECONDS",
     ),
-    Mutation("form of the id", "_signing", "_ID.fullmatch(message_id) is None", "False"),
+    Mutation("form of the id", "_webhooks", "_ID.fullmatch(message_id) is None", "False"),
     Mutation(
-        "form of the timestamp", "_signing", "_TIMESTAMP.fullmatch(timestamp) is None", "False"
+        "form of the timestamp", "_webhooks", "_TIMESTAMP.fullmatch(timestamp) is None", "False"
     ),
-    Mutation("number of signatures", "_signing", "len(given) > _MAX_SIGNATURES", "False"),
+    Mutation("number of signatures", "_webhooks", "len(given) > _MAX_SIGNATURES", "False"),
     Mutation(
         "no secret",
         "_dispatch",

@@ -221,7 +221,10 @@ class Player:
         return command.replace("wamp-bridge dev", f"wamp-bridge dev {options}")
 
     def _ported(self, text: str) -> str:
-        place = r"(//127\.0\.0\.1:|--port |(?:--bind |runserver |listen |listen = )127\.0\.0\.1:)"
+        place = (
+            r"(//127\.0\.0\.1:|--port "
+            r"|(?:--bind |runserver |-?listen |listen = |_LISTEN=)127\.0\.0\.1:)"
+        )
         for number, port in self._ports.items():
             text = re.sub(rf"{place}{number}\b", rf"\g<1>{port}", text)
         return text

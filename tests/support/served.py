@@ -118,5 +118,6 @@ def _config(folder: Path, port: int, router_url: str) -> str:
             f"[apps.{app}]",
             f'tokens = ["sha256:{digest}"]',
             'secrets = ["env:TEST_SECRET"]',
+            'callbacks = ["127.0.0.1:*"]',
         ]
     return "\n".join(lines) + "\n"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
 
 from wamp_bridge_server.backends.opening import identities_of, open_backend
+from wamp_bridge_server.callbacks.destinations import Own
 from wamp_bridge_server.callbacks.outbox import Outbox
 from wamp_bridge_server.callbacks.sender import Sender
 from wamp_bridge_server.config import check_listener
@@ -107,12 +109,13 @@ class Bridge:
     async def _start(self, started: AsyncExitStack) -> None:
         """Start the parts from the store upwards; they stop in the opposite order."""
         config = self._config
-        apps = Apps(config.apps)
+        own = _own(config)
+        apps = Apps(config.apps, own)
         table = Table()
 
         store = await Store.open(config.store.url)
         started.push_async_callback(store.close)
-        sender = Sender(apps.signer)
+        sender = Sender(apps.signer, apps.destinations)
         await sender.start()
         started.push_async_callback(sender.close)
         self._identities = identities_of(config.apps)
@@ -139,6 +142,7 @@ class Bridge:
         server = HttpServer(authentication, calls, Publishing(backend), endpoints, sources, health)
         await server.start(config.listen.host, config.listen.port)
         started.push_async_callback(server.close)
+        own.listens(server.addresses)
         self._address = server.address
         authentication.authorities = self._authorities()
         health.serving = True
@@ -153,6 +157,15 @@ class Bridge:
         if not origins and any(app.secrets for app in config.apps.values()):
             log.warning("no signed request can be verified: public_urls is not set")
         return Authorities(origins)
+
+
+def _own(config: Config) -> Own:
+    """What no app may be served at: the listener, the router. The store has no address."""
+    parts = urlsplit(config.router.url)
+    port = parts.port or {"ws": 80, "wss": 443}.get(parts.scheme)
+    own = Own([(parts.hostname, port)] if parts.hostname and port else [])
+    own.listens([(config.listen.host, config.listen.port)])
+    return own
 
 
 def _declined(endpoints: Endpoints, recipient: Recipient) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
+from support.destinations import LOOPBACK
 from support.servers import CallbackServer, Posted, callback_server
 from support.waiting import eventually
 from wamp_bridge_server.callbacks.outbox import Delivery, Outbox, Recipient
@@ -43,7 +44,7 @@ class Told:
 
 @asynccontextmanager
 async def outbox(schedule: tuple[float, ...] = SOON) -> AsyncIterator[Told]:
-    sender, declined = Sender(lambda _app: None), list[Recipient]()
+    sender, declined = Sender(lambda _app: None, lambda _app: LOOPBACK), list[Recipient]()
     await sender.start()
     made = Outbox(sender, declined.append, schedule)
     try:

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook
 
+from support.destinations import LOOPBACK
 from support.servers import CallbackServer, callback_server, raw_server
 from wamp_bridge.core import WebhookSigner
 from wamp_bridge_server.callbacks.sender import MAX_ANSWER_BYTES, Failure, Sender, SendError
@@ -23,7 +24,7 @@ SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 @pytest.fixture
 async def sender() -> AsyncIterator[Sender]:
-    made = Sender({"shop": WebhookSigner([SECRET])}.get)
+    made = Sender({"shop": WebhookSigner([SECRET])}.get, {"shop": LOOPBACK}.get)
     await made.start()
     yield made
     await made.close()

@@ -22,6 +22,7 @@ from wamp_bridge_server.config import (
     Secret,
     StoreConfig,
     Token,
+    callback_rule,
     hash_token,
 )
 
@@ -49,6 +50,7 @@ def config(router_url: str) -> Config:
             name=name,
             tokens=(Token(hash_token(f"token-of-{name}")),),
             secrets=(Secret(SECRET),),
+            callbacks=(callback_rule("127.0.0.1:*"),),
             allow=allow or Permissions(),
         )
 

@@ -1,7 +1,8 @@
 """One signed POST to an app, and its answer or what became of it.
 
 No redirect is followed, no proxy variable read, no cookie kept; an answer is cut at its limit and
-at its deadline (protocol, section 3).
+at its deadline (protocol, section 3). Each app has connections of its own, and each dial is asked
+for at `callbacks.destinations`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
@@ -20,9 +23,14 @@ from yarl import URL
 from wamp_bridge_server import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    import socket
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from aiohttp import AddrInfoType
+    from aiohttp.abc import AbstractResolver
 
     from wamp_bridge.core import WebhookSigner
+    from wamp_bridge_server.callbacks.destinations import Destinations
 
 MAX_ANSWER_BYTES = 1024 * 1024
 IDLE_SECONDS = 1.0
@@ -70,22 +78,23 @@ class Answer:
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
 
-class Sender:
-    """Posts to callback URLs for all apps, over connections that are reused.
+_host: ContextVar[str] = ContextVar("host of the URL that is dialled")
 
-    Args:
-        signer_of: What signs the callbacks of an app, by its name; None where nothing does. Raises
-            `CannotSign`.
-    """
 
-    def __init__(self, signer_of: Callable[[str], WebhookSigner | None]) -> None:
-        self._signer_of = signer_of
-        self._http: aiohttp.ClientSession | None = None
+class _Pool:
+    """An app's connections, made by the rules that it had when they were."""
 
-    async def start(self) -> None:
-        """Open the pool of connections."""
-        self._http = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_SECONDS),
+    def __init__(self, destinations: Destinations, resolver: AbstractResolver | None) -> None:
+        self.destinations = destinations
+        self.used = 0
+        connector = aiohttp.TCPConnector(
+            limit=0,
+            keepalive_timeout=IDLE_SECONDS,
+            socket_factory=self._socket,
+            resolver=resolver,
+        )
+        self.http = aiohttp.ClientSession(
+            connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             auto_decompress=False,
@@ -98,11 +107,46 @@ class Sender:
             },
         )
 
+    def _socket(self, info: AddrInfoType) -> socket.socket:
+        return self.destinations.socket(_host.get(), info)
+
+
+class Sender:
+    """Posts to callback URLs for all apps, over connections that are reused.
+
+    Args:
+        signer_of: What signs the callbacks of an app, by its name; None where nothing does. Raises
+            `CannotSign`.
+        destinations_of: Where the callbacks of an app may go, by its name; another object where
+            that has changed. None where there is no such app.
+        resolver: Finds the addresses of hosts; the system's if left out.
+    """
+
+    def __init__(
+        self,
+        signer_of: Callable[[str], WebhookSigner | None],
+        destinations_of: Callable[[str], Destinations | None],
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._signer_of = signer_of
+        self._destinations_of = destinations_of
+        self._resolver = resolver
+        self._pools: dict[str, _Pool] = {}
+        self._retired: set[_Pool] = set()
+        self._open = False
+
+    async def start(self) -> None:
+        """Begin to take what is to be posted."""
+        self._open = True
+
     async def close(self) -> None:
         """Close every connection; what is under way fails as cut off."""
-        if self._http is not None:
-            await self._http.close()
-            self._http = None
+        self._open = False
+        pools = [*self._pools.values(), *self._retired]
+        self._pools.clear()
+        self._retired.clear()
+        for pool in pools:
+            await pool.http.close()
 
     async def post(
         self, app: str, url: str, body: bytes, *, message: str, attempt: int, within: float
@@ -120,18 +164,19 @@ class Sender:
         Raises:
             SendError: There is no answer; says why.
         """
-        if self._http is None:
-            raise SendError(Failure.CUT, "the bridge is going down")
         headers = {
             **self._sign(app, message, body),
             "wamp-bridge-attempt": str(attempt),
             "request-id": message,
         }
         try:
+            target = URL(url, encoded=True)
+            _host.set(target.raw_host or "")
             async with (
                 asyncio.timeout(within),
-                self._http.post(
-                    URL(url, encoded=True), data=body, headers=headers, allow_redirects=False
+                self._pool(app) as pool,
+                pool.http.post(
+                    target, data=body, headers=headers, allow_redirects=False
                 ) as response,
             ):
                 return await _read(response)
@@ -139,6 +184,36 @@ class Sender:
             raise SendError(Failure.LATE, f"no answer within {within:.3g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise SendError(_failure_of(error)) from error
+
+    @asynccontextmanager
+    async def _pool(self, app: str) -> AsyncIterator[_Pool]:
+        """The connections of an app; those made by other rules end with what is under way."""
+        await self._destinations(app).prepare()
+        destinations = self._destinations(app)
+        pool = former = self._pools.get(app)
+        if pool is None or pool.destinations is not destinations:
+            pool = self._pools[app] = _Pool(destinations, self._resolver)
+            if former is not None:
+                self._retired.add(former)
+        pool.used += 1
+        try:
+            if former is not None:
+                await self._end(former)
+            yield pool
+        finally:
+            pool.used -= 1
+            await self._end(pool)
+
+    def _destinations(self, app: str) -> Destinations:
+        destinations = self._destinations_of(app)
+        if not self._open or destinations is None:
+            raise SendError(Failure.CUT, "the bridge is going down, or the app is gone")
+        return destinations
+
+    async def _end(self, pool: _Pool) -> None:
+        if pool in self._retired and not pool.used:
+            self._retired.discard(pool)
+            await pool.http.close()
 
     def _sign(self, app: str, message: str, body: bytes) -> Mapping[str, str]:
         try:

@@ -15,7 +15,12 @@ from wamp_bridge_server.services.calls import (
     DEFAULT_SECONDS,
     status_of_outcome,
 )
-from wamp_bridge_server.services.checks import checked_timeout, checked_uri, checked_url
+from wamp_bridge_server.services.checks import (
+    checked_destination,
+    checked_timeout,
+    checked_uri,
+    checked_url,
+)
 from wamp_bridge_server.values import NotJson, to_json
 
 if TYPE_CHECKING:
@@ -76,6 +81,7 @@ class MessageRequests:
         timeout = checked_timeout(body.timeout, DEFAULT_ASYNCHRONOUS_SECONDS)
         if body.callback is not None:
             checked_url(body.callback, "the callback")
+            checked_destination(body.callback, "the callback", ask.app.destinations)
         call = self._calls.start(ask.app, procedure, args, kwargs, timeout, body.callback)
         response = answer({"id": call.id, "status": "pending"}, HTTPStatus.ACCEPTED)
         response.headers["Location"] = f"/calls/{call.id}/"

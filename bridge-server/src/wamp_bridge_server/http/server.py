@@ -9,6 +9,7 @@ from aiohttp import web
 
 from wamp_bridge_server.http.answers import answer
 from wamp_bridge_server.http.asking import MAX_BODY_BYTES
+from wamp_bridge_server.http.connections import Runner
 from wamp_bridge_server.http.crossbar import CrossbarRequests
 from wamp_bridge_server.http.endpoints import EndpointRequests
 from wamp_bridge_server.http.gate import check_protocol, gate
@@ -16,6 +17,7 @@ from wamp_bridge_server.http.messages import MessageRequests
 from wamp_bridge_server.http.sources import SourceRequests
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Awaitable, Callable
 
     from wamp_bridge_server.http.asking import Asking
@@ -46,6 +48,7 @@ class HttpServer:
         self._application = web.Application(middlewares=[gate], client_max_size=MAX_BODY_BYTES)
         self._runner: web.AppRunner | None = None
         self.address: tuple[str, int] | None = None
+        self.addresses: list[tuple[str, int]] = []
         self._route(MessageRequests(calls, publishing))
         self._route_endpoints(EndpointRequests(endpoints))
         self._route_sources(SourceRequests(sources))
@@ -53,27 +56,28 @@ class HttpServer:
         self._open("/health/live", self._live)
         self._open("/health/ready", self._ready)
 
-    async def start(self, host: str, port: int) -> None:
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Begin to serve.
 
         Args:
             host: The address to listen on.
             port: The port; 0 lets the system choose one.
+            tls: The certificate and key; None for plain HTTP.
 
         Raises:
             OSError: The address can't be listened on.
         """
-        self._runner = web.AppRunner(
+        self._runner = Runner(
             self._application,
             access_log=None,
             shutdown_timeout=5.0,
             auto_decompress=False,  # digests are of the octets as they came
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
+        site = web.TCPSite(self._runner, host, port, ssl_context=tls)
         await site.start()
-        name = self._runner.addresses[0]
-        self.address = (name[0], name[1])
+        self.addresses = [(name[0], name[1]) for name in self._runner.addresses]
+        self.address = self.addresses[0]
 
     async def close(self) -> None:
         """Stop serving; what is being answered is finished first."""

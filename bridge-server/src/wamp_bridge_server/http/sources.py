@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from wamp_bridge_server.http import bodies
 from wamp_bridge_server.http.answers import answer
 from wamp_bridge_server.http.paging import page
-from wamp_bridge_server.services.checks import checked_url
+from wamp_bridge_server.services.checks import checked_destination, checked_url
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -26,7 +26,9 @@ class SourceRequests:
     async def announce(self, ask: Asking) -> web.Response:
         """`POST /announce/`."""
         body = ask.body(bodies.announce)
-        source = await self._sources.announce(ask.app, checked_url(body.url, "the source"))
+        url = checked_url(body.url, "the source")
+        checked_destination(url, "the source", ask.app.destinations)
+        source = await self._sources.announce(ask.app, url)
         if not body.wait:
             pending = {**source.described(), "state": "pending"}
             return answer({"source": pending}, HTTPStatus.ACCEPTED)

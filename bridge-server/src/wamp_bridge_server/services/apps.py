@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wamp_bridge.core import WebhookSigner, decode_secret
+from wamp_bridge_server.callbacks.destinations import Destinations, Own
 from wamp_bridge_server.callbacks.sender import CannotSign
 from wamp_bridge_server.config import hash_token
 from wamp_bridge_server.services.permissions import Permissions
@@ -17,7 +18,7 @@ from wamp_bridge_server.services.permissions import Permissions
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wamp_bridge_server.config import AppConfig, CallbackRule
+    from wamp_bridge_server.config import AppConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +47,38 @@ class App:
     Attributes:
         name: Its name.
         permissions: What it may call, publish, register and subscribe.
-        callbacks: Where its callbacks may go, None where that is not said.
+        destinations: Where its callbacks may go; another object where that has changed.
         rate: The requests that it may make in a second, None for no limit.
         keys: Sign its requests, the newest first.
         crossbar: Signs what Crossbar's clients ask for it.
     """
 
     __slots__ = (
+        "_own",
         "_signer",
         "_signer_until",
-        "callbacks",
         "config",
         "crossbar",
+        "destinations",
         "keys",
         "name",
         "permissions",
         "rate",
     )
 
-    def __init__(self, config: AppConfig) -> None:
+    def __init__(self, config: AppConfig, own: Own) -> None:
         self.name = config.name
+        self.config = config
+        self._own = own
+        self.destinations = Destinations(config.callbacks, own)
         self.configure(config)
 
     def configure(self, config: AppConfig) -> None:
         """Go by another section of the configuration from now on."""
+        if config.callbacks != self.config.callbacks:
+            self.destinations = Destinations(config.callbacks, self._own)
         self.config = config
         self.permissions = Permissions(config.allow)
-        self.callbacks: tuple[CallbackRule, ...] | None = config.callbacks
         self.rate = config.rate
         self.keys = tuple(
             Key.of(decode_secret(secret.reveal()), secret.expires) for secret in config.secrets
@@ -122,7 +128,8 @@ class Apps:
     don't say who they are, None where they are not let in.
     """
 
-    def __init__(self, configured: Mapping[str, AppConfig]) -> None:
+    def __init__(self, configured: Mapping[str, AppConfig], own: Own | None = None) -> None:
+        self._own = own or Own()
         self.by_name: dict[str, App] = {}
         self.by_crossbar_key: dict[bytes, App] = {}
         self.anonymous: App | None = None
@@ -136,7 +143,7 @@ class Apps:
         for name, config in configured.items():
             app = self.by_name.get(name)
             if app is None:
-                app = self.by_name[name] = App(config)
+                app = self.by_name[name] = App(config, self._own)
                 added.append(app)
             elif app.config != config:
                 app.configure(config)
@@ -161,6 +168,11 @@ class Apps:
         """
         app, expires = self._by_token.get(hash_token(token), (None, math.inf))
         return app if time.time() < expires else None
+
+    def destinations(self, name: str) -> Destinations | None:
+        """Where the callbacks of an app may go now; None where there is no such app any more."""
+        app = self.by_name.get(name)
+        return app.destinations if app is not None else None
 
     def signer(self, name: str) -> WebhookSigner | None:
         """What signs the callbacks of an app now; None where it has no secrets.

@@ -12,6 +12,7 @@ from wamp_bridge_server.backends.base import Invoke, Match
 from wamp_bridge_server.errors import Unprocessable
 
 if TYPE_CHECKING:
+    from wamp_bridge_server.callbacks.destinations import Destinations
     from wamp_bridge_server.store.records import Kind
 
 MAX_URL_LENGTH = 2048
@@ -93,6 +94,18 @@ def checked_url(url: str, what: str) -> str:
         Unprocessable: It isn't one; `what` says in the text which URL of the request it was.
     """
     problem = _problem_of(url)
+    if problem is not None:
+        raise Unprocessable(f"The URL of {what} {problem}.")
+    return url
+
+
+def checked_destination(url: str, what: str, destinations: Destinations) -> str:
+    """A URL that `checked_url` took, and that may be called as far as its text tells.
+
+    Raises:
+        Unprocessable: It may not; `what` says in the text which URL of the request it was.
+    """
+    problem = destinations.refusal(url)
     if problem is not None:
         raise Unprocessable(f"The URL of {what} {problem}.")
     return url

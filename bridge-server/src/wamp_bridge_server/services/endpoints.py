@@ -17,6 +17,7 @@ import structlog
 from wamp_bridge_server.errors import Conflict, NotFound
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.services.barring import ACTIONS, bar
+from wamp_bridge_server.services.checks import checked_destination
 from wamp_bridge_server.services.table import Endpoint, key_of
 from wamp_bridge_server.store import EndpointRecord, StoreError
 
@@ -82,11 +83,13 @@ class Endpoints:
 
         Raises:
             Forbidden: The app's permissions don't allow one.
+            Unprocessable: The app's callbacks may not go to the URL of one.
             Conflict: Another app or WAMP client holds one of the procedures.
             StoreError: They could not be kept.
         """
         for wished in wishes:
             app.permissions.check(ACTIONS[wished.kind], wished.uri, wished.match)
+            checked_destination(wished.url, f'the callback of "{wished.uri}"', app.destinations)
         async with self._locks[app.name]:
             self._check_holders(app, wishes)
             records = [self._record(app, wished, lease) for wished in wishes]

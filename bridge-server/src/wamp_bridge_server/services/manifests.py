@@ -10,9 +10,9 @@ import msgspec
 
 from wamp_bridge_server.callbacks import envelopes
 from wamp_bridge_server.callbacks.sender import Failure, SendError
-from wamp_bridge_server.errors import BadSource, Forbidden, SourceTimeout, Unprocessable
+from wamp_bridge_server.errors import BadSource, SourceTimeout, Unprocessable
 from wamp_bridge_server.identifiers import new_id
-from wamp_bridge_server.services.barring import ACTIONS
+from wamp_bridge_server.services.barring import barred
 from wamp_bridge_server.services.checks import Wish, wish
 
 if TYPE_CHECKING:
@@ -130,10 +130,5 @@ def _wanted(
         options: dict[str, Any] = msgspec.structs.asdict(entry)
         url, match = urljoin(source, options.pop("url")), options.pop("match")
         wished = wish(kind, uri, url, match, options)
-        try:
-            app.permissions.check(ACTIONS[kind], uri, wished.match)
-        except Forbidden as error:
-            wanted.append(Wanted(wished, barred=error.detail))
-        else:
-            wanted.append(Wanted(wished))
+        wanted.append(Wanted(wished, barred(app, kind, uri, wished.match, url)))
     return wanted

@@ -124,9 +124,9 @@ class Reconciler:
             self._work(app)
 
     async def _run(self, app: str) -> None:
-        session = self._backend.session(app)
         changed = self._changed.setdefault(app, {})
         while changed:
+            session = self._backend.session(app)  # asked each time: it may be another by now
             if not session.joined:
                 if not self._backend.joined:  # else the session is about to join
                     for group in list(changed):
