@@ -283,3 +283,36 @@ async def test_permissions_hold(limited: Client) -> None:
     await limited.post("/call/com.okay/", {"callback": "http://127.0.0.1:9/"}, status=403)
     await limited.post("/publish/com.other/", status=403)
     await limited.post("/call/com.ok/", status=404)
+
+
+async def test_a_long_call_keeps_no_other_from_being_forgotten(
+    shop: Client, app: CallbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import asyncio  # noqa: PLC0415 - one test's
+
+    monkeypatch.setattr("wamp_bridge_server.services.calls.KEPT_CALLS", 2)
+
+    async def never(_posted: Posted) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    app.answering = never
+    await serve(shop, app)
+    respond_async = {"Prefer": "respond-async"}
+    response = await shop.http.post("/call/com.echo/", json={}, headers=respond_async)
+    long = response.headers["location"]
+    ended = []
+    for _ in range(5):
+        response = await shop.http.post("/call/com.nobody/", json={}, headers=respond_async)
+        location = response.headers["location"]
+
+        async def has_ended(location: str = location) -> bool:
+            return bool((await shop.get(location))["status"] == "failed")
+
+        await eventually(has_ended)
+        ended.append(location)
+    assert (await shop.get(long))["status"] == "pending"
+    for location in ended[:-2]:
+        await shop.get(location, status=404)
+    await shop.get(ended[-1])
+    await shop.ask("DELETE", long)

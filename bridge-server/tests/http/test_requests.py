@@ -140,3 +140,35 @@ async def test_what_is_no_http_gets_no_silence(bridge: Bridge) -> None:
         answer = await reader.read()
     assert not answer or b" 400 " in answer.partition(b"\r\n")[0]
     writer.close()
+
+
+async def raw(bridge: Bridge, head: str, body: bytes = b"") -> bytes:
+    """What the bridge answers to octets that no HTTP library would send."""
+    parts = urlsplit(bridge.url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(f"{head}Connection: close\r\n\r\n".encode() + body)
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+async def test_a_target_that_names_a_host_is_refused(bridge: Bridge) -> None:
+    head = f"POST {bridge.url}publish/com.shop.sold/ HTTP/1.1\r\nHost: x\r\n"
+    answer = await raw(bridge, f"{head}Authorization: Bearer token-of-shop\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"application/problem+json" in answer
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
+async def test_what_only_pretends_to_be_compressed_is_refused(
+    bridge: Bridge, encoding: str
+) -> None:
+    for credentials, status in (("Authorization: Bearer token-of-shop\r\n", 415), ("", 401)):
+        head = (
+            "POST /heartbeat/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+            f"Content-Encoding: {encoding}\r\n{credentials}"
+        )
+        answer = await raw(bridge, head, b"xx")
+        assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer

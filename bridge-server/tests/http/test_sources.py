@@ -10,6 +10,7 @@ from aiohttp import web
 
 from support.waiting import eventually
 from wamp_bridge_server.services import sources
+from wamp_bridge_server.store import Store, StoreError
 
 if TYPE_CHECKING:
     from support.clients import Client
@@ -200,3 +201,47 @@ async def test_many_announcements_at_once_are_one_source(shop: Client, app: Call
 @pytest.mark.parametrize("url", ["", "x", "ftp://x/", "http://a@b/"])
 async def test_a_bad_source_is_422(shop: Client, url: str) -> None:
     await shop.post("/announce/", {"url": url}, status=422)
+
+
+@pytest.mark.parametrize("url", ["//[", "http://[/", "http://[::1"])
+async def test_a_url_that_none_can_join_is_no_end_of_the_source(
+    shop: Client, app: CallbackServer, url: str
+) -> None:
+    app.answering = serving({"protocol": 1, "procedures": {"com.a": {"url": url}}})
+    await announce(shop, app, status=502)
+    app.answering = serving(manifest(["com.a"]))
+    answered = await announce(shop, app)
+    assert answered["source"]["state"] == "live"
+
+
+async def test_taking_back_what_a_manifest_names_meanwhile_is_no_end_of_the_source(
+    shop: Client, app: CallbackServer
+) -> None:
+    names = [f"com.n{number}" for number in range(10)]
+    app.answering = serving(manifest(names))
+    await announce(shop, app)
+    for entry in (await shop.get("/registrations/"))["registrations"]:
+        await asyncio.gather(
+            shop.ask("DELETE", f"/registrations/{entry['id']}/", status=None),
+            announce(shop, app),
+        )
+    answered = await announce(shop, app)
+    assert answered["source"]["state"] == "live"
+    assert await states(shop) == dict.fromkeys(names, "live")
+
+
+async def test_a_source_that_cannot_be_taken_out_stays(
+    shop: Client, app: CallbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.answering = serving(manifest(["com.a"]))
+    await announce(shop, app)
+
+    async def locked(*_args: Any, **_kwargs: Any) -> None:
+        raise StoreError("the database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "apply", locked)
+        await shop.post("/withdraw/", {"url": f"{app.url}wamp/"}, status=503)
+    answered = await announce(shop, app)
+    assert answered["source"]["state"] == "live"
+    assert await shop.post("/withdraw/", {"url": f"{app.url}wamp/"}) == {"withdrawn": 1}

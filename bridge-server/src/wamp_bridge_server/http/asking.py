@@ -88,7 +88,10 @@ async def read(request: web.Request) -> bytes:
     Raises:
         TooLarge: It is over the limit.
         TooLate: It did not come in time.
+        UnsupportedMediaType: It is compressed, which nobody undoes here.
     """
+    if is_compressed(request):
+        raise _not_json()
     length = request.content_length
     if length is not None and length > MAX_BODY_BYTES:
         raise _too_large()
@@ -103,15 +106,12 @@ async def read(request: web.Request) -> bytes:
 
 def _check_media_type(request: web.Request) -> None:
     if not is_json(request):
-        raise UnsupportedMediaType(
-            "A body must be JSON in UTF-8, not compressed, and be declared so: "
-            "Content-Type: application/json."
-        )
+        raise _not_json()
 
 
 def is_json(request: web.Request) -> bool:
     """Whether a body is declared to be JSON in UTF-8, or not declared at all."""
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    if is_compressed(request):
         return False
     if "Content-Type" not in request.headers:
         return True
@@ -130,3 +130,15 @@ def no_json(error: Exception) -> Malformed:
     if isinstance(error, UnicodeDecodeError):
         return Malformed("The body is no UTF-8.")
     return Malformed(f"The body is no JSON: {error}.")
+
+
+def is_compressed(request: web.Request) -> bool:
+    """Whether a body is declared to be compressed."""
+    return request.headers.get("Content-Encoding", "identity").lower() != "identity"
+
+
+def _not_json() -> UnsupportedMediaType:
+    return UnsupportedMediaType(
+        "A body must be JSON in UTF-8, not compressed, and be declared so: "
+        "Content-Type: application/json."
+    )

@@ -12,7 +12,7 @@ import msgspec
 from multidict import istr
 
 from wamp_bridge_server.errors import Malformed, Unauthenticated
-from wamp_bridge_server.http.asking import Asking, is_json, no_json, read
+from wamp_bridge_server.http.asking import Asking, is_compressed, is_json, no_json, read
 from wamp_bridge_server.http.authorities import Authorities
 from wamp_bridge_server.http.signatures import BadSignature, Parts, Signed, claimed, verify
 from wamp_bridge_server.services.throttle import Failures, Rates
@@ -67,6 +67,8 @@ class Authentication:
         """
         signed = self.claimed(request)
         app = self.by_header(request) if signed is None else None
+        if signed is None and app is None and is_compressed(request):
+            raise Unauthenticated  # a token in there can't be read
         text = await read(request)
         if signed is not None:
             app = await self.by_signature(request, signed, text)

@@ -57,7 +57,13 @@ async def gate(
 
 
 def check_protocol(request: web.Request) -> None:
-    """Refuse a version of the protocol that isn't spoken here. Raises `Malformed`."""
+    """Refuse what isn't spoken here: another version, a target that names a host too.
+
+    Raises:
+        Malformed: It is one of these.
+    """
+    if not request.raw_path.startswith("/"):
+        raise Malformed("The target of a request must be a path, not a URL.")
     spoken = request.headers.get(PROTOCOL_HEADER)
     if spoken is not None and spoken.strip() != PROTOCOL:
         raise Malformed(f"This bridge speaks version {PROTOCOL} of the protocol alone.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import OrderedDict
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -94,7 +94,8 @@ class Calls:
     def __init__(self, backend: Backend, outbox: Outbox) -> None:
         self._backend = backend
         self._outbox = outbox
-        self._calls: OrderedDict[str, PendingCall] = OrderedDict()
+        self._calls: dict[str, PendingCall] = {}
+        self._ended: deque[PendingCall] = deque()
         self._running: dict[str, int] = {}
 
     async def call(
@@ -154,6 +155,7 @@ class Calls:
 
     def get(self, app: App, identifier: str) -> PendingCall:
         """An asynchronous call of this app. Raises `NotFound`, also where it is another's."""
+        self._forget_old()
         call = self._calls.get(identifier)
         if call is None or call.app != app.name:
             raise NotFound(f'This app has no call "{identifier}".')
@@ -208,19 +210,18 @@ class Calls:
             outcome = WampError(RUNTIME_ERROR, [f"What the callee answered is no JSON: {error}."])
             body = _envelope(call, outcome)
         call.outcome = outcome
+        self._ended.append(call)
         if call.callback is not None:
             recipient = Callback(call.app, call.callback)
             self._outbox.put(recipient, Delivery(body, about=f"outcome of {call.procedure}"))
 
     def _forget_old(self) -> None:
+        """Let go of what ended long ago, and of the oldest where there are too many."""
         limit = time.monotonic() - KEPT_SECONDS
-        while self._calls:
-            oldest = next(iter(self._calls.values()))
-            ended = oldest.ended_at is not None
-            old = oldest.ended_at is not None and oldest.ended_at < limit
-            if not (old or (ended and len(self._calls) > KEPT_CALLS)):
-                return
-            del self._calls[oldest.id]
+        while self._ended and (
+            len(self._ended) > KEPT_CALLS or (self._ended[0].ended_at or 0) < limit
+        ):
+            del self._calls[self._ended.popleft().id]
 
 
 def status_of_outcome(call: PendingCall, outcome: WampError) -> int:

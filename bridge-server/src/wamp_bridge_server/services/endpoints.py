@@ -168,11 +168,10 @@ class Endpoints:
         return len(renewed)
 
     async def replace_source(
-        self, app: str, put: Sequence[EndpointRecord], remove: Sequence[Endpoint]
+        self, put: Sequence[EndpointRecord], remove: Sequence[Endpoint]
     ) -> None:
-        """Make the endpoints of a source be what its manifest says."""
-        async with self._locks[app]:
-            await self._change(put=put, remove=[e for e in remove if self._knows(e.record)])
+        """Make the endpoints of a source be what its manifest says; its app's lock is held."""
+        await self._change(put=put, remove=remove)
 
     def lock(self, app: str) -> asyncio.Lock:
         """Held while an app's endpoints are changed."""

@@ -128,7 +128,14 @@ def _wanted(
     wanted = []
     for uri, entry in entries.items():
         options: dict[str, Any] = msgspec.structs.asdict(entry)
-        url, match = urljoin(source, options.pop("url")), options.pop("match")
+        url, match = _joined(source, options.pop("url"), uri), options.pop("match")
         wished = wish(kind, uri, url, match, options)
         wanted.append(Wanted(wished, barred(app, kind, uri, wished.match, url)))
     return wanted
+
+
+def _joined(source: str, url: str, uri: str) -> str:
+    try:
+        return urljoin(source, url)
+    except ValueError:
+        raise Unprocessable(f'The URL of "{uri}" is no valid URL.') from None

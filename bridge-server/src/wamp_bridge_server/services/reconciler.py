@@ -70,7 +70,9 @@ class Reconciler:
         loop = asyncio.get_running_loop()
         futures = []
         for group in groups:
-            if group in self._changed.get(group.app, ()) or group in self._waiters:
+            if group not in self._changed.get(group.app, ()) and group not in self._waiters:
+                continue  # it is right already
+            if group.app in self._workers or self._backend.session(group.app).awaited:
                 future: asyncio.Future[None] = loop.create_future()
                 self._waiters.setdefault(group, []).append(future)
                 futures.append(future)
@@ -128,8 +130,9 @@ class Reconciler:
         while changed:
             session = self._backend.session(app)  # asked each time: it may be another by now
             if not session.joined:
-                if not self._backend.joined:  # else the session is about to join
+                if not session.awaited:
                     for group in list(changed):
+                        group.delay = session.reason
                         self._release(group)
                 return  # `joined` begins anew
             batch = [changed.popitem()[0] for _ in range(min(AT_ONCE, len(changed)))]

@@ -144,7 +144,11 @@ class Sources:
             source.task.cancel()
             await asyncio.gather(source.task, return_exceptions=True)
         endpoints = self._endpoints_of(source)
-        await self._forget(source, "it was withdrawn by its app")
+        try:
+            await self._forget(source, "it was withdrawn by its app")
+        except StoreError:
+            self._watch(source)  # it stays, for it could not be taken out
+            raise
         self._answer(source, BadSource("The source was withdrawn meanwhile."))
         return len(endpoints)
 
@@ -180,15 +184,28 @@ class Sources:
         while self._sources.get(source.key) is source:
             waiters, source.waiters = source.waiters, []
             source.asked.clear()
-            try:
-                await self._read(source, count_absences=not asked)
-            except (Problem, StoreError) as error:
-                problem = error if isinstance(error, Problem) else BadSource(str(error))
-                await self._failed(source, problem)
-                self._answer_to(waiters, problem)
-            else:
-                self._answer_to(waiters, None)
+            self._answer_to(waiters, await self._round(source, count_absences=not asked))
             asked = await _asked(source, within=self._pause(source))
+
+    async def _round(self, source: Source, *, count_absences: bool) -> Problem | None:
+        """Read the manifest once; what was wrong with that.
+
+        Nothing that goes wrong ends the task, or the source would be asked no more and stay what
+        it seemed to be.
+        """
+        try:
+            try:
+                await self._read(source, count_absences=count_absences)
+            except Problem as problem:
+                await self._failed(source, problem)
+                return problem
+        except StoreError as error:
+            log.error("source not kept", url=source.record.url, reason=str(error))  # noqa: TRY400
+            return BadSource("The bridge's store can't be used now.")
+        except Exception:
+            log.exception("source not read", app=source.app.name, url=source.record.url)
+            return BadSource("The bridge failed to take the manifest in; its log says why.")
+        return None
 
     def _pause(self, source: Source) -> float:
         if source.state == "live" or source.eager is None:
@@ -200,18 +217,19 @@ class Sources:
 
     async def _read(self, source: Source, *, count_absences: bool) -> None:
         wanted = await manifests.read(self._sender, source.app, source.record.url)
-        put, remove, barred = self._difference(source, wanted, count_absences=count_absences)
-        await self._endpoints.replace_source(source.app.name, put, remove)
+        async with self._endpoints.lock(source.app.name):
+            put, remove, barred = self._difference(source, wanted, count_absences=count_absences)
+            await self._endpoints.replace_source(put, remove)
+            changed = self._succeeded(source)
+            for identifier, reason in barred.items():
+                endpoint = self._table.endpoints[identifier]
+                if endpoint.barred != reason:
+                    endpoint.barred = reason
+                    changed.append(endpoint)
+        self._endpoints.changed(changed)
         if source.record.seen_at is None:
             source.record = replace(source.record, seen_at=time.time())
             await self._store.apply(put=[source.record])
-        changed = self._succeeded(source)
-        for identifier, reason in barred.items():
-            endpoint = self._table.endpoints[identifier]
-            if endpoint.barred != reason:
-                endpoint.barred = reason
-                changed.append(endpoint)
-        self._endpoints.changed(changed)
         await self._endpoints.settle(self._endpoints_of(source))
 
     def _difference(
@@ -295,8 +313,8 @@ class Sources:
             await self._forget(source, "nothing was heard of it for a day")
 
     async def _forget(self, source: Source, why: str) -> None:
-        endpoints = self._endpoints_of(source)
-        await self._endpoints.replace_source(source.app.name, [], endpoints)
+        async with self._endpoints.lock(source.app.name):
+            await self._endpoints.replace_source([], self._endpoints_of(source))
         await self._store.apply(delete=[source.record.id])
         self._sources.pop(source.key, None)
         log.info("source forgotten", app=source.app.name, url=source.record.url, reason=why)

@@ -96,7 +96,7 @@ class Endpoint:
         if self.group.refusal is not None:
             return "refused", self.group.refusal
         if self.group.held is None:
-            return "pending", "the router does not hold it yet"
+            return "pending", self.group.delay or "the router does not hold it yet"
         if self.suspected is not None:
             return "suspect", self.suspected
         return "live", None
@@ -121,7 +121,8 @@ class Endpoint:
 class Group:
     """The endpoints of one app for one URI and match.
 
-    `held` is the router's id for it, `held_as` the policy it was registered with, `refusal` why
+    `held` is the router's id for it, `held_as` the policy it was registered with, `delay`
+    why the router can't be asked, `refusal` why
     the router would not have it, `conflict` whether because another holds it; while `matching`,
     the router is being asked. `gone`: the configuration doesn't name the app.
     """
@@ -133,6 +134,7 @@ class Group:
     endpoints: list[Endpoint] = field(default_factory=list)
     held: int | None = None
     held_as: Invoke = "single"
+    delay: str | None = None
     refusal: str | None = None
     conflict: bool = False
     matching: bool = False

@@ -71,8 +71,7 @@ class Member:
         self._ghost: int | None = None
         self._tried = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.reason: str | None = "it has not joined the router yet"
-        """Why it isn't joined, for a person; None where it is."""
+        self._reason: str | None = "it has not joined the router yet"
 
     def open(self) -> None:
         """Begin to join, and go on until closed."""
@@ -81,7 +80,7 @@ class Member:
 
     def shut(self) -> None:
         """Be of no use: the bridge is going down."""
-        self.reason = "the bridge is going down"
+        self._reason = "the bridge is going down"
         self._tried.set()
 
     async def close(self) -> None:
@@ -102,7 +101,7 @@ class Member:
             while not current.session.ended.done() and current.busy:  # noqa: ASYNC110 - rare
                 await asyncio.sleep(_IDLE_SECONDS)
             self._realm.apps.pop(current.session.id, None)
-        self.reason = "the app's place in the configuration changed"
+        self._reason = "the app's place in the configuration changed"
         self._tried.set()
         await self._leave()
 
@@ -115,6 +114,16 @@ class Member:
     def joined(self) -> bool:
         """Whether requests can be made now."""
         return self._current is not None and not self._current.session.ended.done()
+
+    @property
+    def awaited(self) -> bool:
+        """Whether its first attempt to join is under way."""
+        return not self.joined and not self._tried.is_set()
+
+    @property
+    def reason(self) -> str | None:
+        """Why it isn't joined, for a person; None where it is."""
+        return self._reason
 
     @property
     def features(self) -> frozenset[str]:
@@ -223,7 +232,7 @@ class Member:
 
     def _has_joined(self, operations: Operations) -> None:
         self._current = operations
-        self.reason = None
+        self._reason = None
         self._tried.set()
         if self._app is not None:
             self._realm.apps[operations.session.id] = self._app
@@ -236,7 +245,7 @@ class Member:
         if operations.session.given_up:
             self._ghost = operations.session.id
         self._realm.apps.pop(operations.session.id, None)
-        self.reason = reason
+        self._reason = reason
         if self._app is not None:
             self._tell(self._listener.left, self._app, reason)
         else:
@@ -245,13 +254,13 @@ class Member:
     def _is_away(self, reason: str) -> None:
         if reason != self.reason and self._app is None:  # one line for all apps
             log.warning("cannot join the router", reason=reason)
-        self.reason = reason
+        self._reason = reason
         self._tried.set()
 
     def _is_refused(self, reason: str) -> None:
         if reason != self.reason:
             log.warning("cannot join the router", app=self._app, reason=reason)
-        self.reason = reason
+        self._reason = reason
         self._tried.set()
 
     def _tell(self, tell: Callable[..., None], *details: Any) -> None:
