@@ -24,8 +24,8 @@ async function post(form) {
   if (token) headers["X-CSRFToken"] = token[1];
   const body = new URLSearchParams(new FormData(form));
   const answer = await fetch(form.action, { method: "POST", headers, body });
-  const said = await answer.json();
-  if (!answer.ok) throw new Error(said.error);
+  const said = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Error(said.error ?? `${answer.status} ${answer.statusText}`);
   return said;
 }
 

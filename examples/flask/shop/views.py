@@ -1,6 +1,6 @@
 """What the shop offers to browsers, and what it offers to WAMP."""
 
-from flask import Blueprint, current_app, jsonify, request
+from flask import Blueprint, abort, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from wamp_bridge.adapters.flask import call, callback, publish, rpc, sub
@@ -62,7 +62,7 @@ def state() -> ResponseReturnValue:
 @shop.post("/orders")
 def order() -> ResponseReturnValue:
     """Sell something, and tell everybody: `com.shop.ordered`."""
-    product, quantity = request.form["product"], request.form.get("quantity", 1, type=int)
+    product, quantity = wanted()
     if not take(product, quantity):
         return jsonify(error=f"there are not {quantity} x {product} left"), 409
     say(f"sells {quantity} x {product} and tells everybody")
@@ -83,7 +83,7 @@ def quote(product: str) -> ResponseReturnValue:
 @shop.post("/deliveries")
 def deliver() -> ResponseReturnValue:
     """Ask the supplier for more, which takes a while: `delivered` will hear of it."""
-    product, quantity = request.form["product"], request.form.get("quantity", 1, type=int)
+    product, quantity = wanted()
     say(f"asks the supplier for {quantity} x {product} and doesn't wait")
     pending = call("com.supplier.deliver", [product, quantity], callback="delivered")
     return jsonify(call=pending.id), 202
@@ -93,6 +93,14 @@ def deliver() -> ResponseReturnValue:
 def bridge_failed(error: BridgeError) -> ResponseReturnValue:
     """The bridge, the router or the supplier let us down."""
     return jsonify(error=error.uri, detail=str(error)), error.status
+
+
+def wanted() -> tuple[str, int]:
+    """What the form asks for."""
+    product, quantity = request.form["product"], request.form.get("quantity", 1, type=int)
+    if quantity < 1:
+        abort(400)
+    return product, quantity
 
 
 def tell_change(product: str) -> None:

@@ -76,6 +76,9 @@ def bridge_failed(error: BridgeError, request: Request) -> Any:
 def wanted(request: Request) -> tuple[str, int]:
     """What the form asks for."""
     try:
-        return request.POST["product"], int(request.POST.get("quantity", "1"))
+        product, quantity = request.POST["product"], int(request.POST.get("quantity", "1"))
     except (KeyError, ValueError):
         raise HTTPBadRequest("a product and how many of it are missing") from None
+    if quantity < 1:
+        raise HTTPBadRequest("there is no less than one")
+    return product, quantity

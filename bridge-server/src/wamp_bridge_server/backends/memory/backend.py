@@ -143,16 +143,6 @@ class MemorySession:
 
     @property
     def awaited(self) -> bool:
-        """Never: it joins at once."""
-        return False
-
-    @property
-    def reason(self) -> str | None:
-        """Why it isn't joined, for a person; None where it is."""
-        return None if self.joined else "the bridge is going down"
-
-    @property
-    def awaited(self) -> bool:
         """Whether it is about to join."""
         return not self._decided.is_set()
 

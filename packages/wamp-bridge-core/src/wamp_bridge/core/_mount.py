@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import TYPE_CHECKING, Any, Final
 
 from wamp_bridge.core._announce import Announcer
 from wamp_bridge.core._async_client import AsyncBridge
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from wamp_bridge.core._registry import Registry
     from wamp_bridge.core._stand_in import StandIn
+
+_changing: Final = threading.Lock()  # taken in tests alone, so that no fork copies it held
 
 
 class Mount:
@@ -107,7 +110,10 @@ class Mount:
 
     def _look_for_stand_in(self) -> None:
         """Forget what was made for the bridge, or for what stood in for it, when that changes."""
-        substitute = stand_in()
-        if substitute is not self._stand_in:
-            self.configure(*self._sources)
-            self._stand_in = substitute
+        if stand_in() is self._stand_in:
+            return
+        with _changing:
+            substitute = stand_in()
+            if substitute is not self._stand_in:
+                self.configure(*self._sources)
+                self._stand_in = substitute
