@@ -18,6 +18,7 @@ from wamp_bridge_server.config import check_listener
 from wamp_bridge_server.http.authentication import Authentication
 from wamp_bridge_server.http.authorities import Authorities, own_origins
 from wamp_bridge_server.http.server import HttpServer
+from wamp_bridge_server.http.tls import ListenerTls
 from wamp_bridge_server.services.apps import Apps
 from wamp_bridge_server.services.arrivals import Arrivals
 from wamp_bridge_server.services.calls import Calls
@@ -48,6 +49,7 @@ class Bridge:
         self._config = config
         self._running = AsyncExitStack()
         self._address: tuple[str, int] | None = None
+        self._tls: ListenerTls | None = None
         self._identities: dict[str, Identity] = {}
         self._authentication: Authentication | None = None
         self._reloading: Reloading | None = None
@@ -58,7 +60,8 @@ class Bridge:
         """Where its REST API is; with the port that was chosen, once it is started."""
         host, port = self._address or (self._config.listen.host, self._config.listen.port)
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - to connect to
-        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+        scheme = "https" if self._config.tls is not None else "http"
+        return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
 
     @property
     def router_url(self) -> str:
@@ -98,6 +101,7 @@ class Bridge:
             kept = {key: getattr(before, key) for key in FIXED}
             after = msgspec.structs.replace(config, **kept)
             check_listener(after)
+            self._renew_certificate()
             self._config = after
             self._identities.clear()
             self._identities.update(identities_of(after.apps))
@@ -140,13 +144,24 @@ class Bridge:
         health = Health(backend, table, outbox)
         self._authentication = authentication = Authentication(apps, store)
         server = HttpServer(authentication, calls, Publishing(backend), endpoints, sources, health)
-        await server.start(config.listen.host, config.listen.port)
+        self._tls = ListenerTls(config.tls) if config.tls is not None else None
+        context = self._tls.context if self._tls is not None else None
+        await server.start(config.listen.host, config.listen.port, context)
         started.push_async_callback(server.close)
         own.listens(server.addresses)
         self._address = server.address
         authentication.authorities = self._authorities()
         health.serving = True
         started.callback(health.stopping)
+
+    def _renew_certificate(self) -> None:
+        if self._tls is None:
+            return
+        try:
+            self._tls.renew()
+        except OSError as error:
+            reason = error.strerror or str(error)
+            log.error("the certificate can't be read again", reason=reason)  # noqa: TRY400 - no bug
 
     def _authorities(self) -> Authorities:
         """What signatures may be made for: the public URLs, or else the listener's own."""

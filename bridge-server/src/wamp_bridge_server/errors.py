@@ -14,6 +14,7 @@
     ├── UnsupportedMediaType   415
     ├── Unprocessable          422  a right type with a value that isn't allowed
     ├── TooFast                429  too many requests, or wrong ones, in a time
+    ├── HeadTooLarge           431  headers over the limit
     ├── BadSource              502  a source that is unreachable or has no valid manifest
     ├── Unavailable            503  no router, no store, or too much at once
     ├── SourceTimeout          504  a source that answers too late
@@ -161,6 +162,12 @@ class TooFast(Problem):
     def __init__(self, detail: str, seconds: float) -> None:
         super().__init__(detail)
         self.headers = {"Retry-After": str(max(1, math.ceil(seconds)))}
+
+
+class HeadTooLarge(Problem):
+    """Headers over the limit."""
+
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 
 class BadSource(Problem):

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from support.waiting import eventually_sync
+from wamp_bridge.core import Bridge, Settings
+from wamp_bridge_server.cli._dev import _origins
+from wamp_bridge_server.config import Address
 from wamp_bridge_server.devrouter.handshake import router_answers
 
 if TYPE_CHECKING:
@@ -98,6 +101,25 @@ def test_what_is_given_is_taken(start: Start, ask: Ask) -> None:
     }
     assert ask(url, "registrations/", token="it's a token")
     assert program.end(signal.SIGINT) == 0
+
+
+def test_what_is_printed_signs_requests(start: Start) -> None:
+    program = start("dev", *MEMORY)
+    ready(program)
+    printed = exports(program)
+    del printed["WAMP_BRIDGE_TOKEN"]
+    with Bridge(Settings.load(printed)) as bridge:
+        assert bridge.settings.signs
+        assert bridge.registrations() == []
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_on_all_addresses_signatures_may_be_for_the_machines_own_names(host: str) -> None:
+    listen, public_urls = _origins(Address(host, 0))
+    assert listen.host == host
+    for name in ("127.0.0.1", "[::1]", "localhost"):
+        assert f"http://{name}:{listen.port}" in public_urls
+    assert _origins(Address("127.0.0.1", 0)) == (Address("127.0.0.1", 0), ())
 
 
 def test_data_keeps_endpoints_and_what_was_made_up(start: Start, ask: Ask, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING, Final
 
 from wamp_bridge_server.backends.memory import MemoryBackend
@@ -38,7 +39,11 @@ def open_backend(router: RouterConfig, identities: Mapping[str, Identity]) -> Ba
     if router.url.startswith(_MEMORY):
         return MemoryBackend()
     return WampBackend(
-        router.url, router.realm, identity=_identity(router.auth), identities=identities
+        router.url,
+        router.realm,
+        identity=_identity(router.auth),
+        identities=identities,
+        tls=ssl.create_default_context(cafile=router.ca) if router.ca is not None else None,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shlex
+import socket
 import sys
 import time
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ from wamp_bridge_server.config import (
     hash_token,
 )
 from wamp_bridge_server.config.tokens import make_token
-from wamp_bridge_server.devrouter.ports import is_free
+from wamp_bridge_server.devrouter.ports import free_port, is_free
 
 if TYPE_CHECKING:
     from wamp_bridge_server.devrouter import CrossbarRouter
@@ -183,8 +184,10 @@ async def _dev(options: _Options, crossbar: Path | None) -> None:
                 running_router(crossbar, address, folder / "router")
             )
             url, shown = router.url, router.websocket_url
+        listen, public_urls = _origins(options.listen)
         config = Config(
-            listen=options.listen,
+            listen=listen,
+            public_urls=public_urls,
             router=RouterConfig(url=url),
             store=StoreConfig(url=f"sqlite:///{folder / 'wamp-bridge.db'}"),
             apps={
@@ -209,6 +212,15 @@ async def _dev(options: _Options, crossbar: Path | None) -> None:
         await _until_ready(bridge.url, shown, router)
         click.echo(f"ready {bridge.url} {shown}")
         await watch(router)
+
+
+def _origins(listen: Address) -> tuple[Address, tuple[str, ...]]:
+    """Where to listen, and the public URLs, without which nothing signed is for all addresses."""
+    if not listen.wildcard:
+        return listen, ()
+    listen = listen if listen.port else Address(listen.host, free_port(listen.host))
+    names = ("127.0.0.1", "[::1]", "localhost", socket.gethostname().lower())
+    return listen, tuple(f"http://{name}:{listen.port}" for name in names)
 
 
 async def _until_ready(url: str, router_url: str, router: CrossbarRouter | None) -> None:

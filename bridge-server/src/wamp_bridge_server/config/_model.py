@@ -71,6 +71,11 @@ class Address(msgspec.Struct, frozen=True):
     port: int
 
     @property
+    def wildcard(self) -> bool:
+        """Whether it is all addresses of this machine."""
+        return self.host in {"0.0.0.0", "::"}  # noqa: S104 - to know them
+
+    @property
     def loopback(self) -> bool:
         """Whether this machine alone can reach it."""
         if self.host.lower() == "localhost":

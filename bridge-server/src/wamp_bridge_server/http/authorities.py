@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _PORT = re.compile(r":[0-9]*")
-_WILDCARDS = {"0.0.0.0", "::"}  # noqa: S104 - to know them
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -53,7 +52,7 @@ def own_origins(listen: Address, port: int, *, tls: bool) -> list[str]:
         port: The port that it listens on.
         tls: Whether it speaks TLS.
     """
-    if listen.host in _WILDCARDS:
+    if listen.wildcard:
         return []
     hosts = {listen.host, *(_LOOPBACK if listen.loopback else ())}
     scheme = "https" if tls else "http"

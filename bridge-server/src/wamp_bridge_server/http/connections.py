@@ -1,19 +1,39 @@
-"""Connections whose octets are no HTTP: they are told so in the bridge's own words, and closed.
+"""Connections: what is no HTTP, has too much before its body, or comes too slowly.
 
-aiohttp quotes what it can't read, in its answer and in its log; a token may stand in it.
+Such requests are answered in the bridge's own words, and their connections closed: aiohttp quotes
+what it can't read, in its answer and in its log; a token may stand in it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
-from wamp_bridge_server.http.answers import problem_document
-from wamp_bridge_server.http.gate import PROTOCOL, PROTOCOL_HEADER
+from wamp_bridge_server.http.answers import PROBLEM_TYPE, problem_document
+from wamp_bridge_server.http.gate import MAX_HEAD_BYTES, PROTOCOL, PROTOCOL_HEADER, SERVER
 from wamp_bridge_server.identifiers import new_id
+from wamp_bridge_server.values import encode_json
+
+if TYPE_CHECKING:
+    from aiohttp import StreamReader
+
+MAX_HEADER_LINES = 100
+HEAD_SECONDS = 30.0
+
+_TOO_LARGE = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+_DETAILS = {
+    HTTPStatus.BAD_REQUEST: "The request is not HTTP as the bridge reads it.",
+    HTTPStatus.REQUEST_TIMEOUT: f"The headers did not come within {HEAD_SECONDS:.0f} s.",
+    _TOO_LARGE: (
+        f"A request has at most {MAX_HEAD_BYTES // 1024} KiB before its body, "
+        f"in at most {MAX_HEADER_LINES} lines."
+    ),
+}
 
 log = structlog.get_logger("wamp_bridge.http")
 
@@ -21,7 +41,35 @@ log = structlog.get_logger("wamp_bridge.http")
 class Connection(web.RequestHandler):
     """One connection of a client."""
 
-    __slots__ = ()
+    __slots__ = ("_body", "_head_bytes", "_head_timer")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Expect a first request."""
+        super().connection_made(transport)
+        self._body: StreamReader | None = None
+        self._head_bytes = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._expect_head()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Expect nothing any more."""
+        self._head_came()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take octets, and watch those that are headers for their number and their time."""
+        known = self._request_count
+        between = self._body is None or self._body.is_eof()
+        super().data_received(data)
+        if self._request_count != known:
+            self._body = self._messages[-1][1]
+            self._head_came()
+        elif between:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(_TOO_LARGE)
+            elif self._head_timer is None:
+                self._expect_head()
 
     def handle_error(
         self,
@@ -33,16 +81,42 @@ class Connection(web.RequestHandler):
         """Answer what could not be read, and close the connection."""
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return super().handle_error(request, status, exc, message)
+        if _is_too_large(exc):
+            status = _TOO_LARGE
         request_id = new_id("req")
         kind = type(exc).__name__
         log.info("no HTTP", request_id=request_id, remote=request.remote, kind=kind)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has begun already")
-        detail = "The request is not HTTP as the bridge reads it."
-        headers = {PROTOCOL_HEADER: PROTOCOL, "request-id": request_id}
+        headers = {PROTOCOL_HEADER: PROTOCOL, "request-id": request_id, "Server": SERVER}
+        detail = _DETAILS[HTTPStatus(status)]
         response = problem_document(status, detail, request_id, headers=headers)
         response.force_close()
         return response
+
+    def _expect_head(self) -> None:
+        loop = asyncio.get_running_loop()
+        late = HTTPStatus.REQUEST_TIMEOUT
+        self._head_timer = loop.call_later(HEAD_SECONDS, self._refuse, late)
+
+    def _head_came(self) -> None:
+        self._head_bytes = 0
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        """Answer headers of which no request came yet, and close the connection."""
+        begun = self._head_bytes > 0
+        self._head_came()
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        if begun:
+            request_id = new_id("req")
+            log.info("headers refused", request_id=request_id, status=int(status))
+            transport.write(_answer(status, request_id))
+        transport.close()
 
 
 class _Server(web.Server):
@@ -57,5 +131,40 @@ class Runner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
+        limits: dict[str, Any] = {
+            "max_line_size": MAX_HEAD_BYTES,
+            "max_field_size": MAX_HEAD_BYTES,
+            "max_headers": MAX_HEADER_LINES,
+        }
         factory = made.request_factory
-        return _Server(made.request_handler, request_factory=factory, **self._kwargs)
+        return _Server(made.request_handler, request_factory=factory, **self._kwargs, **limits)
+
+
+def _is_too_large(error: BaseException | None) -> bool:
+    """Whether aiohttp's parser found too much; of too many lines it says so in words alone."""
+    return isinstance(error, LineTooLong) or (
+        isinstance(error, HttpProcessingError) and error.message.startswith("Too many headers")
+    )
+
+
+def _answer(status: HTTPStatus, request_id: str) -> bytes:
+    """A problem document as it goes out where there is no request to answer."""
+    body = encode_json(
+        {
+            "type": "about:blank",
+            "title": status.phrase,
+            "status": status,
+            "detail": _DETAILS[status],
+            "request_id": request_id,
+        }
+    )
+    head = (
+        f"HTTP/1.1 {status:d} {status.phrase}\r\n"
+        f"Content-Type: {PROBLEM_TYPE}\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        f"{PROTOCOL_HEADER}: {PROTOCOL}\r\n"
+        f"request-id: {request_id}\r\n"
+        f"Server: {SERVER}\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + body

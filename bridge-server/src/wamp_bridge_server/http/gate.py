@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import web
 
-from wamp_bridge_server.errors import Malformed, MethodNotAllowed, NotFound, Problem, Unavailable
+from wamp_bridge_server.errors import (
+    HeadTooLarge,
+    Malformed,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    Unavailable,
+)
 from wamp_bridge_server.http.answers import INTERNAL_ERROR, problem, problem_document
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.store import StoreError
@@ -19,6 +26,11 @@ if TYPE_CHECKING:
 
 PROTOCOL_HEADER = "wamp-bridge-protocol"
 PROTOCOL = "1"
+SERVER = "wamp-bridge"
+"""All that answers say of what runs here: neither a version nor a library's name."""
+
+MAX_HEAD_BYTES = 32 * 1024
+_SEPARATORS = len(": \r\n")
 
 log = structlog.get_logger("wamp_bridge.http")
 
@@ -31,6 +43,7 @@ async def gate(
     request_id = new_id("req")
     started = time.perf_counter()
     try:
+        _check_head(request)
         response = await handler(request)
     except Problem as error:
         response = problem(error, request_id)
@@ -45,6 +58,7 @@ async def gate(
         response = problem_document(status, INTERNAL_ERROR, request_id)
     response.headers[PROTOCOL_HEADER] = PROTOCOL
     response.headers["request-id"] = request_id
+    response.headers["Server"] = SERVER
     log.debug(
         "answered",
         request_id=request_id,
@@ -54,6 +68,13 @@ async def gate(
         ms=round((time.perf_counter() - started) * 1000, 1),
     )
     return response
+
+
+def _check_head(request: web.Request) -> None:
+    """Refuse headers of too many bytes in all; aiohttp counts those of each alone."""
+    size = sum(len(name) + len(value) + _SEPARATORS for name, value in request.raw_headers)
+    if size + len(request.raw_path) > MAX_HEAD_BYTES:
+        raise HeadTooLarge(f"A request has at most {MAX_HEAD_BYTES // 1024} KiB before its body.")
 
 
 def check_protocol(request: web.Request) -> None:

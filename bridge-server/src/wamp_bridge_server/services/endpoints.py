@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from wamp_bridge_server.errors import Conflict, NotFound
+from wamp_bridge_server.errors import Conflict, NotFound, Unprocessable
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.services.barring import ACTIONS, bar
 from wamp_bridge_server.services.checks import checked_destination
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 SETTLE_SECONDS = 5.0
 """How long an answer waits for the router's word before it says `pending`."""
+
+ENDPOINTS_AN_APP = 10_000
+"""Registrations and subscriptions together; a manifest names no more."""
 
 PREFIXES: Mapping[Kind, str] = {"procedure": "reg", "topic": "sub"}
 _LEASE_CHECK_SECONDS = 0.5
@@ -83,7 +86,7 @@ class Endpoints:
 
         Raises:
             Forbidden: The app's permissions don't allow one.
-            Unprocessable: The app's callbacks may not go to the URL of one.
+            Unprocessable: The app's callbacks may not go to the URL of one, or it has too many.
             Conflict: Another app or WAMP client holds one of the procedures.
             StoreError: They could not be kept.
         """
@@ -96,6 +99,7 @@ class Endpoints:
             replaced = self._replaced(records)
             before = [self._table.endpoints[r.id].record for r in records if self._knows(r)]
             new = [record for record in records if not self._knows(record)]
+            self._check_number(app, len(new) - len(replaced))
             await self._change(put=records, remove=replaced)
             endpoints = [self._table.endpoints[record.id] for record in records]
             await self.settle(endpoints)
@@ -210,6 +214,13 @@ class Endpoints:
                     await self._change(remove=[endpoint])
         except StoreError as error:
             log.error("could not be removed", uri=endpoint.record.uri, reason=str(error))  # noqa: TRY400
+
+    def _check_number(self, app: App, more: int) -> None:
+        if more <= 0:
+            return
+        held = sum(len(self._table.of_app(app.name, kind)) for kind in PREFIXES)
+        if held + more > ENDPOINTS_AN_APP:
+            raise Unprocessable(f"An app has at most {ENDPOINTS_AN_APP} endpoints.")
 
     def _check_holders(self, app: App, wishes: Sequence[Wish]) -> None:
         taken = [

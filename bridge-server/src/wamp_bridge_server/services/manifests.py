@@ -14,6 +14,7 @@ from wamp_bridge_server.errors import BadSource, SourceTimeout, Unprocessable
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.services.barring import barred
 from wamp_bridge_server.services.checks import Wish, wish
+from wamp_bridge_server.services.endpoints import ENDPOINTS_AN_APP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,6 +118,8 @@ def _decoded(answer: Answer) -> Manifest:
         raise BadSource(
             "The source answered, but not with a manifest. Is the dispatcher mounted at this URL?"
         ) from None
+    if len(manifest.procedures) + len(manifest.topics) > ENDPOINTS_AN_APP:
+        raise BadSource(f"The source's manifest names more than {ENDPOINTS_AN_APP} endpoints.")
     if answer.truncated or manifest.protocol != PROTOCOL:
         raise BadSource(f"The source's manifest is not one of protocol {PROTOCOL}.")
     return manifest

@@ -1,0 +1,121 @@
+"""What comes before a body: too much of it, too slowly, or no HTTP at all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+
+from support.raw import ask_raw
+from wamp_bridge_server.http import connections
+
+if TYPE_CHECKING:
+    from support.clients import Client
+    from wamp_bridge_server.bridge import Bridge
+
+HOST = [("host", "127.0.0.1")]
+
+
+@pytest.fixture
+def router_url() -> str:
+    return "memory:"
+
+
+async def said(bridge: Bridge, octets: bytes) -> bytes:
+    parts = urlsplit(bridge.url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    try:
+        writer.write(octets)
+        return await asyncio.wait_for(reader.read(), 20)
+    finally:
+        writer.close()
+
+
+def problem_of(octets: bytes) -> int:
+    head, _, body = octets.partition(b"\r\n\r\n")
+    assert b"application/problem+json" in head
+    assert b"wamp-bridge-protocol: 1" in head
+    assert b"aiohttp" not in head
+    document = json.loads(body)
+    assert document["request_id"].encode() in head
+    status = int(head.split()[1])
+    assert document["status"] == status
+    return status
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [("x", "y" * 33_000)],
+        [("x" * 33_000, "y")],
+        [(f"x-{number}", "y" * 3_000) for number in range(11)],
+        [(f"x-{number}", "y") for number in range(100)],
+    ],
+    ids=["value", "name", "all", "lines"],
+)
+async def test_too_large_headers_are_431(bridge: Bridge, lines: list[tuple[str, str]]) -> None:
+    answer = await ask_raw(bridge.url, "GET", "/health/live", [*HOST, *lines])
+    assert answer.status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    assert answer.document["status"] == answer.status
+    assert answer.headers["request-id"] == answer.document["request_id"]
+
+
+async def test_headers_within_the_limits_are_taken(bridge: Bridge) -> None:
+    lines = [(f"x-{number}", "y" * 300) for number in range(97)]
+    answer = await ask_raw(bridge.url, "GET", "/health/live", [*HOST, *lines])
+    assert answer.status == HTTPStatus.OK
+
+
+async def test_endless_headers_are_431(bridge: Bridge) -> None:
+    endless = b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 90 + b"x: " + b"y" * 33_000
+    assert problem_of(await said(bridge, endless)) == 431
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 secret",
+        b"secret\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: x\r\nsecret\r\n\r\n",
+        b"GET / HTTP/1.1\r\nno-host: secret\r\n\r\n",
+        b"GET / HTTP/9.9\r\nhost: secret\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: secret\r\n\r\n",
+    ],
+)
+async def test_what_is_no_http_is_400_and_not_quoted(
+    bridge: Bridge, octets: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = await said(bridge, octets)
+    assert problem_of(answer) == HTTPStatus.BAD_REQUEST
+    assert b"secret" not in answer
+    logged = "".join(capsys.readouterr())
+    assert "Traceback" not in logged
+    assert "secret" not in logged
+
+
+async def test_slow_headers_are_408(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    assert problem_of(await said(bridge, b"GET / HTTP/1.1\r\nhost:")) == 408
+    assert await said(bridge, b"") == b""  # where nothing came, nothing is said
+
+
+async def test_slow_headers_of_a_second_request_are_408(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    parts = urlsplit(bridge.url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    writer.write(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n")
+    await reader.readuntil(b'{"status":"live"}')
+    writer.write(b"GET /health/live")
+    assert problem_of(await asyncio.wait_for(reader.read(), 20)) == 408
+    writer.close()
+
+
+async def test_no_answer_says_which_version_runs(shop: Client) -> None:
+    for path in ("/health/live", "/nowhere", "/registrations/"):
+        assert (await shop.http.get(path)).headers["Server"] == "wamp-bridge"
