@@ -80,7 +80,7 @@ def test_what_is_not_given_is_made_up(start: Start, ask: Ask, tmp_path: Path) ->
     ]
     assert given["WAMP_BRIDGE_URL"] == url
     assert given["WAMP_BRIDGE_APP"] == "app"
-    assert re.fullmatch(r"wbt_[A-Za-z0-9_-]{43}", given["WAMP_BRIDGE_TOKEN"])
+    assert re.fullmatch(r"wbt_[A-Za-z0-9]{49}", given["WAMP_BRIDGE_TOKEN"])
     assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", given["WAMP_BRIDGE_SECRET"])
     assert ask(url, "registrations/", token=given["WAMP_BRIDGE_TOKEN"])
     assert len(list(tmp_path.iterdir())) == 1

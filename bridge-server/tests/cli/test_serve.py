@@ -23,6 +23,7 @@ ENVIRON = {
     "WAMP_BRIDGE_SERVER_LISTEN": "127.0.0.1:0",
     "WAMP_BRIDGE_SERVER_ROUTER_URL": "memory:",
     "WAMP_BRIDGE_SERVER_APPS_SHOP_TOKENS": "sha256:" + hash_token("shop-token"),
+    "WAMP_BRIDGE_SERVER_APPS_SHOP_CALLBACKS": "127.0.0.1:*",
 }
 
 
