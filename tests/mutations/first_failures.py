@@ -15,7 +15,8 @@ _broken: list[str] = []
 
 
 def _suite(nodeid: str) -> str:
-    return nodeid.partition("::")[0]
+    """The class that a test is of: the suite on one kind of app."""
+    return nodeid.rpartition("::")[0]
 
 
 @pytest.hookimpl(tryfirst=True)
