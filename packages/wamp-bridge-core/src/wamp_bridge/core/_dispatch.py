@@ -89,7 +89,12 @@ class HandlerCall:
         self._token: contextvars.Token[Details | None] | None = None
 
     def __call__(self) -> Any:
-        return self.handler.function(*self._args, **self._kwargs)
+        try:
+            return self.handler.function(*self._args, **self._kwargs)
+        except StopIteration as error:
+            # No future takes one, so who waits for a thread's would wait for ever. A coroutine's
+            # is this error, too (PEP 479).
+            raise RuntimeError("the handler raised StopIteration") from error
 
     def __enter__(self) -> Self:
         self._token = current_delivery.set(self._details)
