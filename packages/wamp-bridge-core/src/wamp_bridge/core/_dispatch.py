@@ -317,11 +317,17 @@ def _wait(awaitable: Awaitable[Any]) -> Any:
     async def wait() -> Any:
         return await awaitable
 
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _on_a_loop():
         return asyncio.run(wait())
     # This thread's loop is busy with us; the handler gets one in a thread of its own.
     context = contextvars.copy_context()
     with ThreadPoolExecutor(1) as executor:
         return executor.submit(context.run, asyncio.run, wait()).result()
+
+
+def _on_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
