@@ -67,7 +67,7 @@ class _Options:
     data: Path | None
 
 
-@click.command("dev")
+@click.command("dev", short_help="Run a router, a bridge and a store in one.")
 @click.option(
     "--listen",
     callback=checked(checks.address),
