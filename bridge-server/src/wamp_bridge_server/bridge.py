@@ -14,16 +14,19 @@ from wamp_bridge_server.backends.opening import identities_of, open_backend
 from wamp_bridge_server.callbacks.destinations import Own
 from wamp_bridge_server.callbacks.outbox import Outbox
 from wamp_bridge_server.callbacks.sender import Sender
+from wamp_bridge_server.clock import Clock
 from wamp_bridge_server.config import check_listener
 from wamp_bridge_server.http.authentication import Authentication
 from wamp_bridge_server.http.authorities import Authorities, own_origins
 from wamp_bridge_server.http.server import HttpServer
 from wamp_bridge_server.http.tls import ListenerTls
+from wamp_bridge_server.limits import Limits
 from wamp_bridge_server.services.apps import Apps
 from wamp_bridge_server.services.arrivals import Arrivals
 from wamp_bridge_server.services.calls import Calls
 from wamp_bridge_server.services.endpoints import Endpoints
 from wamp_bridge_server.services.health import Health
+from wamp_bridge_server.services.liveness import Liveness
 from wamp_bridge_server.services.publishing import Publishing
 from wamp_bridge_server.services.reconciler import Reconciler
 from wamp_bridge_server.services.reloading import Reloading
@@ -43,10 +46,20 @@ log = structlog.get_logger("wamp_bridge")
 
 
 class Bridge:
-    """A bridge, as its configuration has it."""
+    """A bridge, as its configuration has it.
 
-    def __init__(self, config: Config) -> None:
+    Args:
+        config: What it is told.
+        clock: What time it is; the machine's if left out.
+        limits: What it takes at once; as much as this process can if left out.
+    """
+
+    def __init__(
+        self, config: Config, clock: Clock | None = None, limits: Limits | None = None
+    ) -> None:
         self._config = config
+        self._clock = clock or Clock()
+        self._limits = limits or Limits.of_this_process()
         self._running = AsyncExitStack()
         self._address: tuple[str, int] | None = None
         self._tls: ListenerTls | None = None
@@ -115,11 +128,15 @@ class Bridge:
         config = self._config
         own = _own(config)
         apps = Apps(config.apps, own)
-        table = Table()
+        table = Table(self._clock)
 
         store = await Store.open(config.store.url)
         started.push_async_callback(store.close)
-        sender = Sender(apps.signer, apps.destinations)
+        sender = Sender(
+            apps.signer,
+            apps.destinations,
+            failed=lambda *failure: liveness.failed(*failure),  # noqa: PLW0108 - made below
+        )
         await sender.start()
         started.push_async_callback(sender.close)
         self._identities = identities_of(config.apps)
@@ -127,13 +144,16 @@ class Bridge:
         outbox = Outbox(sender, declined=lambda recipient: _declined(endpoints, recipient))
         started.push_async_callback(outbox.close)
         reconciler = Reconciler(table, backend)
-        await backend.start(Arrivals(table, reconciler, sender, outbox))
+        arrivals = Arrivals(table, reconciler, sender, outbox, self._limits.invocations)
+        await backend.start(arrivals)
         started.push_async_callback(backend.close)
         started.push_async_callback(reconciler.close)
-        endpoints = Endpoints(table, store, reconciler, outbox)
+        endpoints = Endpoints(table, store, reconciler, outbox, self._clock)
         await endpoints.start(apps.by_name)
         started.push_async_callback(endpoints.close)
-        sources = Sources(apps, table, endpoints, store, sender)
+        sources = Sources(apps, table, endpoints, store, sender, self._clock)
+        liveness = Liveness(table, endpoints, sources, sender, self._clock)
+        started.push_async_callback(liveness.close)
         await sources.start(
             (apps.by_name[name], url) for name, app in config.apps.items() for url in app.sources
         )
@@ -141,7 +161,7 @@ class Bridge:
         self._reloading = Reloading(apps, table, endpoints, sources, reconciler, backend)
         calls = Calls(backend, outbox)
         started.push_async_callback(calls.close)
-        health = Health(backend, table, outbox)
+        health = Health(backend, table, outbox, sources)
         self._authentication = authentication = Authentication(apps, store)
         server = HttpServer(authentication, calls, Publishing(backend), endpoints, sources, health)
         self._tls = ListenerTls(config.tls) if config.tls is not None else None

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wamp_bridge_server.callbacks.outbox import Outbox
     from wamp_bridge_server.callbacks.sender import Sender
     from wamp_bridge_server.services.reconciler import Reconciler
-    from wamp_bridge_server.services.table import Table
+    from wamp_bridge_server.services.table import Endpoint, Group, Table
 
 log = structlog.get_logger("wamp_bridge.arrivals")
 
@@ -27,13 +27,20 @@ class Arrivals:
     """Hands invocations and events to the endpoints that they are for."""
 
     def __init__(
-        self, table: Table, reconciler: Reconciler, sender: Sender, outbox: Outbox
+        self,
+        table: Table,
+        reconciler: Reconciler,
+        sender: Sender,
+        outbox: Outbox,
+        limit: int,
     ) -> None:
+        """Told, last, how many invocations are served at once."""
         self._table = table
         self._reconciler = reconciler
         self._sender = sender
         self._outbox = outbox
-        self._apps_of_sessions: dict[int, str] = {}
+        self._limit = limit
+        self._busy = 0
 
     def joined(self, app: str) -> None:
         """An app's session has joined the router."""
@@ -52,24 +59,26 @@ class Arrivals:
             WampError: What the app answered, or why there is no answer.
         """
         group = self._table.groups.get((app, "procedure", invocation.uri, invocation.match))
-        endpoint = group.choose() if group is not None else None
-        if endpoint is None:
-            raise WampError(NO_SUCH_PROCEDURE, ["Nobody serves this procedure at the moment."])
-        options = endpoint.record.options
-        if endpoint.busy >= options.get("concurrency", endpoint.busy + 1):
-            raise WampError(UNAVAILABLE, ["The app serves as many calls of this as it takes."])
-        endpoint.busy += 1
+        if group is None:
+            raise _nobody()
+        if self._busy >= self._limit:
+            raise WampError(UNAVAILABLE, ["The bridge has as many calls to serve as it takes."])
+        seat = _Seat(group)
+        self._busy += 1
         try:
+            endpoint = seat.take()
             return await invoke(
                 self._sender,
                 invocation,
                 app=app,
                 url=endpoint.url,
-                timeout=options.get("timeout"),
+                elsewhere=lambda: seat.take().url,
+                timeout=endpoint.record.options.get("timeout"),
                 caller_app=invocation.details.app,
             )
         finally:
-            endpoint.busy -= 1
+            self._busy -= 1
+            seat.leave()
 
     def received(self, app: str, event: Event) -> None:
         """Have an event delivered to whom it is for."""
@@ -83,3 +92,38 @@ class Arrivals:
             return
         for endpoint in group.recipients():
             self._outbox.put(endpoint, Delivery(body, about=f"event on {event.topic}"))
+
+
+class _Seat:
+    """The place of one invocation among those that an endpoint serves at once."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._endpoint: Endpoint | None = None
+
+    def take(self) -> Endpoint:
+        """Sit down at an endpoint; if at one already, at another where there is one.
+
+        Raises:
+            WampError: Nobody serves, or as many as it takes.
+        """
+        before, self._endpoint = self._endpoint, None
+        if before is not None:
+            before.busy -= 1
+        endpoint = self._group.choose(but=before) or before
+        if endpoint is None:
+            raise _nobody()
+        if endpoint.busy >= endpoint.seats:
+            raise WampError(UNAVAILABLE, ["The app serves as many calls of this as it takes."])
+        endpoint.busy += 1
+        self._endpoint = endpoint
+        return endpoint
+
+    def leave(self) -> None:
+        """Make room for the next."""
+        if self._endpoint is not None:
+            self._endpoint.busy -= 1
+
+
+def _nobody() -> WampError:
+    return WampError(NO_SUCH_PROCEDURE, ["Nobody serves this procedure at the moment."])

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wamp_bridge_server.backends.base import Backend
     from wamp_bridge_server.callbacks.outbox import Outbox
+    from wamp_bridge_server.services.sources import Sources
     from wamp_bridge_server.services.table import Table
 
 
 class Health:
     """Whether requests will be answered, and what the bridge holds."""
 
-    def __init__(self, backend: Backend, table: Table, outbox: Outbox) -> None:
+    def __init__(self, backend: Backend, table: Table, outbox: Outbox, sources: Sources) -> None:
         self._backend = backend
         self._table = table
         self._outbox = outbox
+        self._sources = sources
         self.serving = False
 
     def stopping(self) -> None:
@@ -31,5 +33,6 @@ class Health:
             "router": "joined" if joined else "away",
             "phase": "serving" if self.serving else "starting or stopping",
             "endpoints": len(self._table.endpoints),
+            "cut_off": self._sources.cut_off,
             "deliveries_waiting": self._outbox.waiting,
         }

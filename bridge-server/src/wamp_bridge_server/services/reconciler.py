@@ -51,6 +51,7 @@ class Reconciler:
     def touch(self, groups: Iterable[Group]) -> None:
         """Say that groups changed. Opens their apps' sessions where they aren't open yet."""
         for group in groups:
+            self._table.note(group)
             if group.held is None and not group.wanted and not group.matching:
                 # Nothing is to be done, so no session is opened for it.
                 self._changed.get(group.app, {}).pop(group, None)
@@ -92,6 +93,7 @@ class Reconciler:
         self._joins[app] = self._joins.get(app, 0) + 1
         for group in list(self._table.groups_of(app)):
             group.held = None
+            self._table.note(group)
             self._table.forget_if_empty(group)
             self._changed.setdefault(app, {})[group] = None
             self._release(group)
@@ -101,6 +103,7 @@ class Reconciler:
         self._joins[app] = self._joins.get(app, 0) + 1
         for group in list(self._table.groups_of(app)):
             group.held = None
+            self._table.note(group)
             self._table.forget_if_empty(group)
             self._release(group)
 
@@ -153,6 +156,7 @@ class Reconciler:
             self._refuse(group, error)
         finally:
             group.matching = False
+            self._table.note(group)
             self._table.forget_if_empty(group)
             if group not in self._changed[group.app]:
                 self._release(group)

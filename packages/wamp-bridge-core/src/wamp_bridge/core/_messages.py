@@ -230,6 +230,7 @@ class Registration:
         match: How `uri` matches.
         state: `pending`, `live`, `suspect`, `withdrawn` or `refused`.
         reason: Why it is in this state, where there is something to say.
+        since: Unix time when that state began.
         lease_expires_at: Unix time at which it goes unless renewed; None for never.
         options: The rest of what the bridge said: `invoke`, `concurrency`, `timeout`, ...
     """
@@ -240,6 +241,7 @@ class Registration:
     match: str
     state: str
     reason: str | None = None
+    since: float | None = None
     lease_expires_at: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -254,6 +256,7 @@ class Subscription:
     match: str
     state: str
     reason: str | None = None
+    since: float | None = None
     lease_expires_at: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -266,3 +269,4 @@ class Source:
     url: str
     state: str
     reason: str | None = None
+    since: float | None = None
