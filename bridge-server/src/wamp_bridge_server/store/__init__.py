@@ -5,6 +5,24 @@
 
 from wamp_bridge_server.store._store import Store
 from wamp_bridge_server.store.errors import StoreError
-from wamp_bridge_server.store.records import EndpointRecord, Kind, Match, Record, SourceRecord
+from wamp_bridge_server.store.records import (
+    CallRecord,
+    CallStatus,
+    EndpointRecord,
+    Kind,
+    Match,
+    Record,
+    SourceRecord,
+)
 
-__all__ = ["EndpointRecord", "Kind", "Match", "Record", "SourceRecord", "Store", "StoreError"]
+__all__ = [
+    "CallRecord",
+    "CallStatus",
+    "EndpointRecord",
+    "Kind",
+    "Match",
+    "Record",
+    "SourceRecord",
+    "Store",
+    "StoreError",
+]
