@@ -13,7 +13,6 @@ from wamp_bridge_server.store import Store, expiry
 from wamp_bridge_server.store.idempotency import (
     Claim,
     Claimed,
-    ClaimKeys,
     KeptAnswer,
     Settlement,
 )
@@ -33,23 +32,23 @@ async def kept(store: Store) -> int:
 
 
 async def test_a_key_is_claimed_once_and_answers_as_it_was_settled(store: Store) -> None:
-    assert await store.claim_key(Claim("a", "f")) is None
-    assert await store.claim_key(Claim("a", "f")) == Claimed("f", None)
-    assert await store.claim_key(Claim("b", "f")) is None
-    await store.settle_key(Settlement("a", ANSWER))
-    assert await store.claim_key(Claim("a", "other")) == Claimed("f", ANSWER)
-    assert await store.claim_key(Claim("b", "f")) == Claimed("f", None)
+    assert await store.keys.claim(Claim("a", "f")) is None
+    assert await store.keys.claim(Claim("a", "f")) == Claimed("f", None)
+    assert await store.keys.claim(Claim("b", "f")) is None
+    await store.keys.settle(Settlement("a", ANSWER))
+    assert await store.keys.claim(Claim("a", "other")) == Claimed("f", ANSWER)
+    assert await store.keys.claim(Claim("b", "f")) == Claimed("f", None)
 
 
 async def test_a_key_that_is_let_go_is_free(store: Store) -> None:
-    assert await store.claim_key(Claim("a", "f")) is None
-    await store.settle_key(Settlement("a", None))
-    assert await store.claim_key(Claim("a", "g")) is None
-    assert await store.claim_key(Claim("a", "f")) == Claimed("g", None)
+    assert await store.keys.claim(Claim("a", "f")) is None
+    await store.keys.settle(Settlement("a", None))
+    assert await store.keys.claim(Claim("a", "g")) is None
+    assert await store.keys.claim(Claim("a", "f")) == Claimed("g", None)
 
 
 async def test_one_of_many_at_once_wins(store: Store) -> None:
-    claims = [store.claim_key(Claim(f"{n % 10}", f"{n}")) for n in range(1000)]
+    claims = [store.keys.claim(Claim(f"{n % 10}", f"{n}")) for n in range(1000)]
     answers = await asyncio.gather(*claims)
     for number in range(10):
         mine = answers[number::10]
@@ -59,14 +58,14 @@ async def test_one_of_many_at_once_wins(store: Store) -> None:
 
 async def test_answers_outlive_the_store_and_claims_are_let_go(url: str) -> None:
     first = await Store.open(url)
-    await first.claim_key(Claim("a", "f"))
-    await first.claim_key(Claim("b", "f"))
-    await first.settle_key(Settlement("a", ANSWER))
+    await first.keys.claim(Claim("a", "f"))
+    await first.keys.claim(Claim("b", "f"))
+    await first.keys.settle(Settlement("a", ANSWER))
     await first.close()
     second = await Store.open(url)
-    await second.let_claims_go()
-    assert await second.claim_key(Claim("a", "f")) == Claimed("f", ANSWER)
-    assert await second.claim_key(Claim("b", "f")) is None
+    await second.keys.let_claims_go()
+    assert await second.keys.claim(Claim("a", "f")) == Claimed("f", ANSWER)
+    assert await second.keys.claim(Claim("b", "f")) is None
     await second.close()
 
 
@@ -75,13 +74,13 @@ async def test_an_expired_key_is_free_and_taken_away(
 ) -> None:
     old = dataclasses.replace(ANSWER, expires_at=time.time() - 1)
     for name in ("a", "b", "c"):
-        await store.claim_key(Claim(name, "f"))
-        await store.settle_key(Settlement(name, old))
-    await store.claim_key(Claim("running", "f"))
-    assert await store.claim_key(Claim("a", "g")) is None
+        await store.keys.claim(Claim(name, "f"))
+        await store.keys.settle(Settlement(name, old))
+    await store.keys.claim(Claim("running", "f"))
+    assert await store.keys.claim(Claim("a", "g")) is None
     assert await kept(store) == 4
     monkeypatch.setattr(expiry, "BITE", 1)
-    monkeypatch.setattr(store, "_claim_keys", ClaimKeys())
+    store.keys._claim_keys._expiry._cleaned_at = 0.0
     for _ in range(3):
-        await store.claim_key(Claim("running", "f"))
+        await store.keys.claim(Claim("running", "f"))
     assert await kept(store) == 2

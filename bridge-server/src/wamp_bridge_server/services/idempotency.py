@@ -59,7 +59,7 @@ class Idempotency:
     """Keeps the keys of requests."""
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
-        self._store = store
+        self._keys = store.keys
         self._clock = clock
         self._persistence = Persistence()
 
@@ -69,7 +69,7 @@ class Idempotency:
         Nobody works on those any more; and as nobody has an answer, whoever asks once more is
         asking anew.
         """
-        await self._store.let_claims_go()
+        await self._keys.let_claims_go()
 
     async def claim(self, app: App, path: str, key: str, asked: bytes) -> HeldKey | KeptAnswer:
         """Claim a key for a request, or see how it was answered before.
@@ -90,7 +90,7 @@ class Idempotency:
             hashlib.sha256(msgspec.json.encode([app.name, path, key])).hexdigest(),
             hashlib.sha256(asked).hexdigest(),
         )
-        there = await self._store.claim_key(claim)
+        there = await self._keys.claim(claim)
         if there is None:
             return HeldKey(claim.id, self._clock)
         if there.fingerprint != claim.fingerprint:
@@ -107,9 +107,7 @@ class Idempotency:
     async def settle(self, held: HeldKey, answer: KeptAnswer | None) -> None:
         """Keep the answer to the request that holds a key; with None, let the key go."""
         settlement = held.settlement(answer)
-        await self._persistence.write_soon(
-            "idempotency key", lambda: self._store.settle_key(settlement)
-        )
+        await self._persistence.write_soon("idempotency key", lambda: self._keys.settle(settlement))
 
     async def close(self) -> None:
         """Give up what can't be settled now."""

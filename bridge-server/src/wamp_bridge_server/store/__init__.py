@@ -6,20 +6,34 @@
 from wamp_bridge_server.store._store import Store
 from wamp_bridge_server.store.errors import StoreError
 from wamp_bridge_server.store.records import (
+    Arrival,
     CallRecord,
     CallStatus,
+    DeadLetter,
+    DeadLetters,
+    DeliveryRecord,
+    DeliveryType,
     EndpointRecord,
+    FailedAttempt,
     Kind,
+    LaneCount,
     Match,
     Record,
     SourceRecord,
 )
 
 __all__ = [
+    "Arrival",
     "CallRecord",
     "CallStatus",
+    "DeadLetter",
+    "DeadLetters",
+    "DeliveryRecord",
+    "DeliveryType",
     "EndpointRecord",
+    "FailedAttempt",
     "Kind",
+    "LaneCount",
     "Match",
     "Record",
     "SourceRecord",

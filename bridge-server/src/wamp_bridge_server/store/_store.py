@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from wamp_bridge_server.store.calls import BeginCalls, Beginning, end_calls, read_call, read_pending
+from wamp_bridge_server.store.calls import CallRoom
 from wamp_bridge_server.store.commits import Commits
 from wamp_bridge_server.store.database import Database
-from wamp_bridge_server.store.idempotency import (
-    Claim,
-    ClaimKeys,
-    Settlement,
-    let_claims_go,
-    settle_keys,
-)
+from wamp_bridge_server.store.dead_letters import DeadLetterRoom
+from wamp_bridge_server.store.deliveries import Deliveries
+from wamp_bridge_server.store.idempotency import KeyRoom
 from wamp_bridge_server.store.nonces import Nonce, SpendNonces
 from wamp_bridge_server.store.rows import Change, read_endpoints, read_sources, write_changes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wamp_bridge_server.store.calls import Ending
-    from wamp_bridge_server.store.idempotency import Claimed
-    from wamp_bridge_server.store.records import CallRecord, EndpointRecord, Record, SourceRecord
+    from wamp_bridge_server.store.records import EndpointRecord, Record, SourceRecord
 
 
 class Store:
-    """All that a bridge keeps, in a database. Made by `open`; safe for concurrent use."""
+    """All that a bridge keeps, in a database.
+
+    Made by `open`; safe for concurrent use. `deliveries`, `dead_letters`, `calls` and `keys` are
+    rooms of their own.
+    """
 
     def __init__(self, database: Database, commits: Commits) -> None:
         self._database = database
         self._commits = commits
         self._spend_nonces = SpendNonces()
-        self._claim_keys = ClaimKeys()
-        self._begin_calls = BeginCalls()
+        self.deliveries = Deliveries(database, commits)
+        self.dead_letters = DeadLetterRoom(database, commits)
+        self.calls = CallRoom(database, commits)
+        self.keys = KeyRoom(commits)
 
     @classmethod
     async def open(cls, url: str, *, busy_timeout: float = 5.0) -> Store:
@@ -87,52 +87,6 @@ class Store:
             StoreError: It may or may not be spent.
         """
         return await self._commits.submit(self._spend_nonces, Nonce(app, nonce, expires_at))
-
-    async def claim_key(self, claim: Claim) -> Claimed | None:
-        """Claim an idempotency key; None where it was free and is claimed now, else what it has.
-
-        Raises:
-            StoreError: It may or may not be claimed.
-        """
-        return await self._commits.submit(self._claim_keys, claim)
-
-    async def settle_key(self, settlement: Settlement) -> None:
-        """Keep the answer to the request that claimed a key, or let the key go.
-
-        Raises:
-            StoreError: It is claimed as before.
-        """
-        await self._commits.submit(settle_keys, settlement)
-
-    async def let_claims_go(self) -> None:
-        """Let all keys go that are claimed: for a bridge that starts. Raises `StoreError`."""
-        await self._commits.submit(let_claims_go, None)
-
-    async def begin_call(self, call: CallRecord, settlement: Settlement | None = None) -> None:
-        """Keep a call that is to be made, and settle the key of the request for it with it.
-
-        Raises:
-            StoreError: Nothing of it was done.
-        """
-        await self._commits.submit(self._begin_calls, Beginning(call, settlement))
-
-    async def end_call(self, ending: Ending) -> bool:
-        """Keep how a call ended; whether it was pending until then, for it ends once.
-
-        Raises:
-            StoreError: Nothing of it was done.
-        """
-        return await self._commits.submit(end_calls, ending)
-
-    async def call(self, app: str, identifier: str) -> CallRecord | None:
-        """An app's call, None where it has none of that id. Raises `StoreError`."""
-        async with self._database.reading() as connection:
-            return await read_call(connection, app, identifier)
-
-    async def pending_calls(self) -> list[CallRecord]:
-        """The calls that have not ended, oldest first. Raises `StoreError`."""
-        async with self._database.reading() as connection:
-            return await read_pending(connection)
 
     async def close(self) -> None:
         """Write what waits, close the database and let its file go."""

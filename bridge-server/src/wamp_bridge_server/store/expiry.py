@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Table, delete, select
@@ -19,7 +18,7 @@ BITE = 500
 class Expiry:
     """Cleans a table that has `id` and `expires_at`, indexed, null for what doesn't expire."""
 
-    def __init__(self, table: Table, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, table: Table, clock: Callable[[], float]) -> None:
         self._table = table
         self._clock = clock
         self._cleaned_at = 0.0

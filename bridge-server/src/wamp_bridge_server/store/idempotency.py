@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from wamp_bridge_server.store.commits import Commits
+
 _KEY = "key_id"
 _table = idempotency_keys
 
@@ -64,10 +66,30 @@ class Settlement:
     answer: KeptAnswer | None
 
 
-class ClaimKeys:
+class KeyRoom:
+    """The store's room for idempotency keys. All its methods raise `StoreError`."""
+
+    def __init__(self, commits: Commits, clock: Callable[[], float] = time.time) -> None:
+        self._commits = commits
+        self._claim_keys = _ClaimKeys(clock)
+
+    async def claim(self, claim: Claim) -> Claimed | None:
+        """Claim a key; None where it was free and is claimed now, else what there is under it."""
+        return await self._commits.submit(self._claim_keys, claim)
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Keep the answer to the request that claimed a key, or let the key go."""
+        await self._commits.submit(settle_keys, settlement)
+
+    async def let_claims_go(self) -> None:
+        """Let all keys go that are claimed: for a bridge that starts."""
+        await self._commits.submit(_let_claims_go, None)
+
+
+class _ClaimKeys:
     """The `commits.Writer` of claims: None for each that was won, else what was there before."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._expiry = Expiry(_table, clock)
 
@@ -119,7 +141,7 @@ async def settle_keys(
     return [None] * len(settlements)
 
 
-async def let_claims_go(connection: AsyncConnection, asked: Sequence[None]) -> Sequence[None]:
+async def _let_claims_go(connection: AsyncConnection, asked: Sequence[None]) -> Sequence[None]:
     """Let all claims go that nobody settled; a `commits.Writer`."""
     await connection.execute(delete(_table).where(_table.c.expires_at.is_(None)))
     return asked
