@@ -26,6 +26,7 @@ from wamp_bridge_server.services.arrivals import Arrivals
 from wamp_bridge_server.services.calls import Calls
 from wamp_bridge_server.services.endpoints import Endpoints
 from wamp_bridge_server.services.health import Health
+from wamp_bridge_server.services.idempotency import Idempotency
 from wamp_bridge_server.services.liveness import Liveness
 from wamp_bridge_server.services.publishing import Publishing
 from wamp_bridge_server.services.reconciler import Reconciler
@@ -161,9 +162,14 @@ class Bridge:
         self._reloading = Reloading(apps, table, endpoints, sources, reconciler, backend)
         calls = Calls(backend, outbox)
         started.push_async_callback(calls.close)
+        idempotency = Idempotency(store, self._clock.time)
+        await idempotency.start()
+        started.push_async_callback(idempotency.close)
         health = Health(backend, table, outbox, sources)
         self._authentication = authentication = Authentication(apps, store)
-        server = HttpServer(authentication, calls, Publishing(backend), endpoints, sources, health)
+        server = HttpServer(
+            authentication, calls, Publishing(backend), idempotency, endpoints, sources, health
+        )
         self._tls = ListenerTls(config.tls) if config.tls is not None else None
         context = self._tls.context if self._tls is not None else None
         await server.start(config.listen.host, config.listen.port, context)

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from wamp_bridge_server.http.asking import Asking
+    from wamp_bridge_server.http.idempotency import Repeats
     from wamp_bridge_server.services.calls import Calls, PendingCall
+    from wamp_bridge_server.services.idempotency import HeldKey
     from wamp_bridge_server.services.publishing import Publishing
 
 _DEFAULT_OPTIONS = bodies.PublicationOptions()
@@ -36,9 +38,10 @@ _DEFAULT_OPTIONS = bodies.PublicationOptions()
 class MessageRequests:
     """Answers the calls and publications that apps ask for."""
 
-    def __init__(self, calls: Calls, publishing: Publishing) -> None:
+    def __init__(self, calls: Calls, publishing: Publishing, repeats: Repeats) -> None:
         self._calls = calls
         self._publishing = publishing
+        self._repeats = repeats
 
     async def call(self, ask: Asking) -> web.Response:
         """`POST /call/PROCEDURE/`."""
@@ -46,9 +49,17 @@ class MessageRequests:
         procedure = checked_uri(ask.name)
         args, kwargs = _payload(ask, body)
         if body.callback is not None or _respond_async(ask.request):
-            return self._start(ask, body, procedure, args, kwargs)
+
+            async def begin(_: HeldKey | None) -> web.Response:
+                return self._start(ask, body, procedure, args, kwargs)
+
+            return await self._repeats.answer(ask, body, begin, "respond-async")
         timeout = checked_timeout(body.timeout, DEFAULT_SECONDS)
-        return _result(await self._calls.call(ask.app, procedure, args, kwargs, timeout))
+
+        async def call(_: HeldKey | None) -> web.Response:
+            return _result(await self._calls.call(ask.app, procedure, args, kwargs, timeout))
+
+        return await self._repeats.answer(ask, body, call)
 
     async def read_call(self, ask: Asking) -> web.Response:
         """`GET /calls/ID/`."""
@@ -65,10 +76,14 @@ class MessageRequests:
         topic = checked_uri(ask.name)
         args, kwargs = _payload(ask, body)
         options = (body.options or _DEFAULT_OPTIONS).for_wamp()
-        publication = await self._publishing.publish(ask.app, topic, args, kwargs, options)
-        if publication is None:
-            return empty(HTTPStatus.ACCEPTED)
-        return answer({"publication": publication})
+
+        async def publish(_: HeldKey | None) -> web.Response:
+            publication = await self._publishing.publish(ask.app, topic, args, kwargs, options)
+            if publication is None:
+                return empty(HTTPStatus.ACCEPTED)
+            return answer({"publication": publication})
+
+        return await self._repeats.answer(ask, body, publish)
 
     def _start(
         self,
