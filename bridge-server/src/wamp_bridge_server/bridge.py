@@ -23,6 +23,7 @@ from wamp_bridge_server.http.tls import ListenerTls
 from wamp_bridge_server.limits import Limits
 from wamp_bridge_server.services.apps import Apps
 from wamp_bridge_server.services.arrivals import Arrivals
+from wamp_bridge_server.services.asynchronous import AsynchronousCalls
 from wamp_bridge_server.services.calls import Calls
 from wamp_bridge_server.services.endpoints import Endpoints
 from wamp_bridge_server.services.health import Health
@@ -160,15 +161,23 @@ class Bridge:
         )
         started.push_async_callback(sources.close)
         self._reloading = Reloading(apps, table, endpoints, sources, reconciler, backend)
-        calls = Calls(backend, outbox)
-        started.push_async_callback(calls.close)
+        asynchronous = AsynchronousCalls(backend, store, outbox, apps, self._clock.time)
+        started.push_async_callback(asynchronous.close)
+        await asynchronous.start()
         idempotency = Idempotency(store, self._clock.time)
         await idempotency.start()
         started.push_async_callback(idempotency.close)
         health = Health(backend, table, outbox, sources)
         self._authentication = authentication = Authentication(apps, store)
         server = HttpServer(
-            authentication, calls, Publishing(backend), idempotency, endpoints, sources, health
+            authentication,
+            Calls(backend),
+            asynchronous,
+            Publishing(backend),
+            idempotency,
+            endpoints,
+            sources,
+            health,
         )
         self._tls = ListenerTls(config.tls) if config.tls is not None else None
         context = self._tls.context if self._tls is not None else None

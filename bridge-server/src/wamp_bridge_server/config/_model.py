@@ -165,6 +165,16 @@ class CrossbarKey(msgspec.Struct, frozen=True, kw_only=True):
     secret: Secret
 
 
+class CallConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """An app's asynchronous calls.
+
+    Each is kept for `keep` seconds after its end. `running` are how many may be under way at once.
+    """
+
+    keep: float = 86_400.0
+    running: int = 1_000
+
+
 class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A tenant of the bridge.
 
@@ -172,7 +182,7 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     `sources` are URLs of dispatchers that need no announcement. `callbacks` is None where they may
     go to globally routable addresses, ports 80 and 443. `rate` is requests a second, None for no
     limit. `anonymous` lets requests of Crossbar's clients in that say nothing of who asks.
-    `router_auth` is None where the router section's holds.
+    `calls` is about asynchronous ones. `router_auth` is None where the router section's holds.
     """
 
     name: str
@@ -184,6 +194,7 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     rate: float | None = None
     crossbar: CrossbarKey | None = None
     anonymous: bool = False
+    calls: CallConfig = CallConfig()
     router_auth: RouterAuth | None = None
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from wamp_bridge_server.http.asking import Asking
     from wamp_bridge_server.http.authentication import Authentication
+    from wamp_bridge_server.services.asynchronous import AsynchronousCalls
     from wamp_bridge_server.services.calls import Calls
     from wamp_bridge_server.services.endpoints import Endpoints
     from wamp_bridge_server.services.health import Health
@@ -40,6 +41,7 @@ class HttpServer:
         self,
         authentication: Authentication,
         calls: Calls,
+        asynchronous: AsynchronousCalls,
         publishing: Publishing,
         idempotency: Idempotency,
         endpoints: Endpoints,
@@ -52,7 +54,7 @@ class HttpServer:
         self._runner: web.AppRunner | None = None
         self.address: tuple[str, int] | None = None
         self.addresses: list[tuple[str, int]] = []
-        self._route(MessageRequests(calls, publishing, Repeats(idempotency)))
+        self._route(MessageRequests(calls, asynchronous, publishing, Repeats(idempotency)))
         self._route_endpoints(EndpointRequests(endpoints))
         self._route_sources(SourceRequests(sources))
         self._route_crossbar(CrossbarRequests(authentication, calls, publishing))
