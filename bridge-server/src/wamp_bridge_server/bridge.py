@@ -16,6 +16,7 @@ from wamp_bridge_server.callbacks.outbox import Outbox
 from wamp_bridge_server.callbacks.sender import Sender
 from wamp_bridge_server.clock import Clock
 from wamp_bridge_server.config import check_listener
+from wamp_bridge_server.departure import Departure
 from wamp_bridge_server.http.authentication import Authentication
 from wamp_bridge_server.http.authorities import Authorities, own_origins
 from wamp_bridge_server.http.server import HttpServer
@@ -69,6 +70,7 @@ class Bridge:
         self._authentication: Authentication | None = None
         self._reloading: Reloading | None = None
         self._reload_lock = asyncio.Lock()
+        self._departure: Departure | None = None
 
     @property
     def url(self) -> str:
@@ -95,7 +97,13 @@ class Bridge:
             self._running = started.pop_all()
 
     async def stop(self) -> None:
-        """Stop all of it: take nothing more, finish what is being answered, leave the router."""
+        """Stop all of it: take nothing more, finish what is under way, leave the router.
+
+        What is not finished within the configured grace is answered 503, or made again at the next
+        start where it is kept.
+        """
+        if self._departure is not None:
+            await self._departure.take_leave(self._config.grace)
         await self._running.aclose()
 
     async def reload(self, config: Config) -> list[str]:
@@ -164,14 +172,16 @@ class Bridge:
         asynchronous = AsynchronousCalls(backend, store, outbox, apps, self._clock.time)
         started.push_async_callback(asynchronous.close)
         await asynchronous.start()
+        calls = Calls(backend)
         idempotency = Idempotency(store, self._clock.time)
         await idempotency.start()
         started.push_async_callback(idempotency.close)
         health = Health(backend, table, outbox, sources)
         self._authentication = authentication = Authentication(apps, store)
         server = HttpServer(
+            self._limits,
             authentication,
-            Calls(backend),
+            calls,
             asynchronous,
             Publishing(backend),
             idempotency,
@@ -186,8 +196,10 @@ class Bridge:
         own.listens(server.addresses)
         self._address = server.address
         authentication.authorities = self._authorities()
-        health.serving = True
-        started.callback(health.stopping)
+        health.phase = "serving"
+        self._departure = Departure(
+            health, server.admission, arrivals, calls, asynchronous, reconciler
+        )
 
     def _renew_certificate(self) -> None:
         if self._tls is None:

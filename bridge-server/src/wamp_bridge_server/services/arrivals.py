@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,6 +15,8 @@ from wamp_bridge_server.errors import NO_SUCH_PROCEDURE, UNAVAILABLE
 from wamp_bridge_server.values import NotJson
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wamp_bridge_server.backends.base import Event, Invocation, Result
     from wamp_bridge_server.callbacks.outbox import Outbox
     from wamp_bridge_server.callbacks.sender import Sender
@@ -41,6 +44,9 @@ class Arrivals:
         self._outbox = outbox
         self._limit = limit
         self._busy = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._ours: Callable[[str], bool] | None = None
 
     def joined(self, app: str) -> None:
         """An app's session has joined the router."""
@@ -61,10 +67,13 @@ class Arrivals:
         group = self._table.groups.get((app, "procedure", invocation.uri, invocation.match))
         if group is None:
             raise _nobody()
+        if self._ours is not None and not self._is_ours(invocation, self._ours):
+            raise WampError(UNAVAILABLE, ["The bridge is going down."])
         if self._busy >= self._limit:
             raise WampError(UNAVAILABLE, ["The bridge has as many calls to serve as it takes."])
         seat = _Seat(group)
         self._busy += 1
+        self._idle.clear()
         try:
             endpoint = seat.take()
             return await invoke(
@@ -78,7 +87,28 @@ class Arrivals:
             )
         finally:
             self._busy -= 1
+            if not self._busy:
+                self._idle.set()
             seat.leave()
+
+    def stop(self, ours: Callable[[str], bool]) -> None:
+        """Serve no new calls but those that apps of this bridge are making.
+
+        Args:
+            ours: Whether an app of this bridge waits for an answer of a procedure.
+        """
+        self._ours = ours
+
+    async def idle(self) -> None:
+        """Wait until no call is being served."""
+        await self._idle.wait()
+
+    @staticmethod
+    def _is_ours(invocation: Invocation, ours: Callable[[str], bool]) -> bool:
+        """Whether an app of this bridge calls; routers may well not disclose who it is."""
+        caller = invocation.details
+        stranger = caller.session is not None and caller.app is None
+        return not stranger and ours(invocation.procedure)
 
     def received(self, app: str, event: Event) -> None:
         """Have an event delivered to whom it is for."""

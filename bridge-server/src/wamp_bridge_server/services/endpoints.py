@@ -77,7 +77,7 @@ class Endpoints:
             else:
                 log.warning("endpoints of an app that the configuration does not name", app=name)
                 self._table.set_gone(name, gone=True)
-        self._reconciler.touch(list(self._table.groups.values()))
+        self.changed(self._table.endpoints.values())
         self._tasks.add(asyncio.create_task(self._watch_leases(), name="leases"))
 
     async def close(self) -> None:
@@ -197,10 +197,10 @@ class Endpoints:
     def changed(self, endpoints: Iterable[Endpoint]) -> None:
         """Say that endpoints went down or came up: the router and their deliveries follow."""
         endpoints = list(endpoints)
-        rested = [each for each in endpoints if each.noted in {"withdrawn", "refused"}]
         self._reconciler.touch({endpoint.group: None for endpoint in endpoints})
-        for endpoint in rested:
-            if not endpoint.resting:
+        for endpoint in endpoints:
+            rested, endpoint.rested = endpoint.rested, endpoint.resting
+            if rested and not endpoint.rested:
                 self._outbox.resume(endpoint)
 
     def declined(self, endpoint: Endpoint) -> None:
@@ -291,9 +291,9 @@ class Endpoints:
             groups[endpoint.group] = None
             self._table.remove(endpoint)
             self._outbox.drop(endpoint)
-        for record in put:
-            groups[self._table.put(record).group] = None
+        endpoints = [self._table.put(record) for record in put]
         self._reconciler.touch(groups)
+        self.changed(endpoints)
 
     async def _watch_leases(self) -> None:
         while True:

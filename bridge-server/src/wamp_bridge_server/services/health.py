@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from wamp_bridge_server.backends.base import Backend
@@ -19,19 +19,15 @@ class Health:
         self._table = table
         self._outbox = outbox
         self._sources = sources
-        self.serving = False
-
-    def stopping(self) -> None:
-        """The bridge is going down."""
-        self.serving = False
+        self.phase: Literal["starting", "serving", "stopping"] = "starting"
 
     def report(self) -> dict[str, Any]:
         """The report; `status` is `ready` when requests will be answered."""
         joined = self._backend.joined
         return {
-            "status": "ready" if joined and self.serving else "not ready",
+            "status": "ready" if joined and self.phase == "serving" else "not ready",
             "router": "joined" if joined else "away",
-            "phase": "serving" if self.serving else "starting or stopping",
+            "phase": self.phase,
             "endpoints": len(self._table.endpoints),
             "cut_off": self._sources.cut_off,
             "deliveries_waiting": self._outbox.waiting,

@@ -42,7 +42,8 @@ class Endpoint:
 
     `suspected`, `withdrawn`, `declined` and `barred` are reasons: why its app may be gone, why it
     is taken for gone, how it said that it wants nothing more of this, why it may not be held.
-    `noted` is the state that it was last seen in, `since` the Unix time when that began.
+    `noted` is the state that it was last seen in, `since` the Unix time when that began; `rested`
+    says whether its deliveries waited then.
     """
 
     record: EndpointRecord
@@ -55,6 +56,7 @@ class Endpoint:
     barred: str | None = None
     busy: int = 0
     noted: State = "pending"
+    rested: bool = False
 
     @property
     def lane(self) -> str:
