@@ -29,8 +29,10 @@ from wamp_bridge_server.services.calls import Calls
 from wamp_bridge_server.services.endpoints import Endpoints
 from wamp_bridge_server.services.health import Health
 from wamp_bridge_server.services.idempotency import Idempotency
+from wamp_bridge_server.services.inbox import Inbox
 from wamp_bridge_server.services.liveness import Liveness
 from wamp_bridge_server.services.publishing import Publishing
+from wamp_bridge_server.services.recipients import Recipients
 from wamp_bridge_server.services.reconciler import Reconciler
 from wamp_bridge_server.services.reloading import Reloading
 from wamp_bridge_server.services.sources import Sources
@@ -39,7 +41,7 @@ from wamp_bridge_server.store import Store
 
 if TYPE_CHECKING:
     from wamp_bridge_server.backends.wamp import Identity
-    from wamp_bridge_server.callbacks.outbox import Recipient
+    from wamp_bridge_server.callbacks.recipients import Recipient
     from wamp_bridge_server.config import Config
 
 FIXED = ("listen", "tls", "router", "store")
@@ -151,16 +153,28 @@ class Bridge:
         started.push_async_callback(sender.close)
         self._identities = identities_of(config.apps)
         backend = open_backend(config.router, self._identities)
-        outbox = Outbox(sender, declined=lambda recipient: _declined(endpoints, recipient))
+        recipients = Recipients(apps, table)
+        outbox = Outbox(
+            sender, store, recipients, lambda recipient: _declined(endpoints, recipient)
+        )
         started.push_async_callback(outbox.close)
+        await outbox.load()
+        inbox = Inbox(
+            store,
+            outbox,
+            recipients.policy_of,
+            lambda app, paused: backend.session(app).pause(paused=paused),
+        )
+        started.push_async_callback(inbox.close)
         reconciler = Reconciler(table, backend)
-        arrivals = Arrivals(table, reconciler, sender, outbox, self._limits.invocations)
+        arrivals = Arrivals(table, reconciler, sender, inbox, self._limits.invocations)
         await backend.start(arrivals)
         started.push_async_callback(backend.close)
         started.push_async_callback(reconciler.close)
         endpoints = Endpoints(table, store, reconciler, outbox, self._clock)
         await endpoints.start(apps.by_name)
         started.push_async_callback(endpoints.close)
+        outbox.start()
         sources = Sources(apps, table, endpoints, store, sender, self._clock)
         liveness = Liveness(table, endpoints, sources, sender, self._clock)
         started.push_async_callback(liveness.close)
@@ -168,15 +182,15 @@ class Bridge:
             (apps.by_name[name], url) for name, app in config.apps.items() for url in app.sources
         )
         started.push_async_callback(sources.close)
-        self._reloading = Reloading(apps, table, endpoints, sources, reconciler, backend)
-        asynchronous = AsynchronousCalls(backend, store, outbox, apps, self._clock.time)
+        self._reloading = Reloading(apps, table, endpoints, sources, reconciler, backend, outbox)
+        asynchronous = AsynchronousCalls(backend, store, inbox, outbox, apps, self._clock.time)
         started.push_async_callback(asynchronous.close)
         await asynchronous.start()
         calls = Calls(backend)
         idempotency = Idempotency(store, self._clock.time)
         await idempotency.start()
         started.push_async_callback(idempotency.close)
-        health = Health(backend, table, outbox, sources)
+        health = Health(backend, table, inbox, outbox, store, sources)
         self._authentication = authentication = Authentication(apps, store)
         server = HttpServer(
             self._limits,
@@ -189,17 +203,21 @@ class Bridge:
             sources,
             health,
         )
-        self._tls = ListenerTls(config.tls) if config.tls is not None else None
-        context = self._tls.context if self._tls is not None else None
-        await server.start(config.listen.host, config.listen.port, context)
+        await self._listen(server, own)
         started.push_async_callback(server.close)
-        own.listens(server.addresses)
-        self._address = server.address
         authentication.authorities = self._authorities()
         health.phase = "serving"
         self._departure = Departure(
-            health, server.admission, arrivals, calls, asynchronous, reconciler
+            health, server.admission, arrivals, calls, asynchronous, reconciler, outbox
         )
+
+    async def _listen(self, server: HttpServer, own: Own) -> None:
+        config = self._config
+        self._tls = ListenerTls(config.tls) if config.tls is not None else None
+        context = self._tls.context if self._tls is not None else None
+        await server.start(config.listen.host, config.listen.port, context)
+        own.listens(server.addresses)
+        self._address = server.address
 
     def _renew_certificate(self) -> None:
         if self._tls is None:

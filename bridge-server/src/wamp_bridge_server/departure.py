@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 if TYPE_CHECKING:
+    from wamp_bridge_server.callbacks.outbox import Outbox
     from wamp_bridge_server.http.admission import Admission
     from wamp_bridge_server.services.arrivals import Arrivals
     from wamp_bridge_server.services.asynchronous import AsynchronousCalls
@@ -37,6 +38,7 @@ class Departure:
         calls: Calls,
         asynchronous: AsynchronousCalls,
         reconciler: Reconciler,
+        outbox: Outbox,
     ) -> None:
         self._health = health
         self._admission = admission
@@ -44,12 +46,14 @@ class Departure:
         self._calls = calls
         self._asynchronous = asynchronous
         self._reconciler = reconciler
+        self._outbox = outbox
 
     async def take_leave(self, grace: float) -> None:
         """Take nothing more, and give what is under way so many seconds to end."""
         self._health.phase = "stopping"
         self._admission.close()
         self._arrivals.stop(self._is_waited_for)
+        self._outbox.stop()
         try:
             async with asyncio.timeout(grace):
                 await self._finish(grace)
@@ -64,6 +68,7 @@ class Departure:
         await self._asynchronous.idle()
         await self._reconciler.leave(lambda _: False, grace)
         await self._arrivals.idle()
+        await self._outbox.idle()
 
     def _is_waited_for(self, procedure: str) -> bool:
         return procedure in self._calls.under_way or procedure in self._asynchronous.under_way

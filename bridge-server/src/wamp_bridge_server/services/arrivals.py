@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 import structlog
@@ -10,16 +11,17 @@ import structlog
 from wamp_bridge_server.backends.base import WampError
 from wamp_bridge_server.callbacks import envelopes
 from wamp_bridge_server.callbacks.invocations import invoke
-from wamp_bridge_server.callbacks.outbox import Delivery
 from wamp_bridge_server.errors import NO_SUCH_PROCEDURE, UNAVAILABLE
+from wamp_bridge_server.identifiers import new_id
+from wamp_bridge_server.store import Arrival, DeliveryRecord
 from wamp_bridge_server.values import NotJson
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wamp_bridge_server.backends.base import Event, Invocation, Result
-    from wamp_bridge_server.callbacks.outbox import Outbox
     from wamp_bridge_server.callbacks.sender import Sender
+    from wamp_bridge_server.services.inbox import Inbox
     from wamp_bridge_server.services.reconciler import Reconciler
     from wamp_bridge_server.services.table import Endpoint, Group, Table
 
@@ -34,14 +36,14 @@ class Arrivals:
         table: Table,
         reconciler: Reconciler,
         sender: Sender,
-        outbox: Outbox,
+        inbox: Inbox,
         limit: int,
     ) -> None:
         """Told, last, how many invocations are served at once."""
         self._table = table
         self._reconciler = reconciler
         self._sender = sender
-        self._outbox = outbox
+        self._inbox = inbox
         self._limit = limit
         self._busy = 0
         self._idle = asyncio.Event()
@@ -111,7 +113,7 @@ class Arrivals:
         return not stranger and ours(invocation.procedure)
 
     def received(self, app: str, event: Event) -> None:
-        """Have an event delivered to whom it is for."""
+        """Have an event kept for whom it is for, and then delivered."""
         group = self._table.groups.get((app, "topic", event.uri, event.match))
         if group is None:
             return  # taken back while the event was on its way
@@ -120,8 +122,20 @@ class Arrivals:
         except NotJson as error:
             log.warning("event not delivered", app=app, topic=event.topic, reason=str(error))
             return
+        now = time.time()
         for endpoint in group.recipients():
-            self._outbox.put(endpoint, Delivery(body, about=f"event on {event.topic}"))
+            delivery = DeliveryRecord(
+                id=new_id("msg"),
+                app=app,
+                lane=endpoint.lane,
+                type="event",
+                uri=event.uri,
+                match=event.match,
+                body=body,
+                created_at=now,
+                due_at=now,
+            )
+            self._inbox.put(Arrival(delivery, endpoint.subscription, event.publication))
 
 
 class _Seat:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from wamp_bridge_server.backends.base import Unavailable, Undeliverable, WampError
-from wamp_bridge_server.callbacks.outbox import Delivery
 from wamp_bridge_server.config import CallConfig
 from wamp_bridge_server.errors import INVALID_ARGUMENT, UNAVAILABLE, NotFound
 from wamp_bridge_server.errors import Unavailable as UnavailableProblem
@@ -30,9 +29,9 @@ if TYPE_CHECKING:
     from wamp_bridge_server.backends.base import Backend
     from wamp_bridge_server.callbacks.outbox import Outbox
     from wamp_bridge_server.services.apps import App, Apps
+    from wamp_bridge_server.services.inbox import Inbox
     from wamp_bridge_server.store import Store
     from wamp_bridge_server.store.idempotency import Settlement
-    from wamp_bridge_server.store.records import DeliveryRecord
 
 DEFAULT_SECONDS = 3600.0
 CANCEL_SECONDS = 5.0
@@ -42,25 +41,7 @@ _CUT = WampError(
     UNAVAILABLE, ["The bridge ended while the call was under way: it may have been made, or not."]
 )
 
-_WHAT = "end of a call"
-
 log = structlog.get_logger("wamp_bridge.calls")
-
-
-@dataclass(frozen=True, slots=True)
-class Callback:
-    """Where the outcome of one call goes. A `callbacks.outbox.Recipient`."""
-
-    app: str
-    url: str
-    resting: bool = False
-    ordered: bool = False
-    concurrency: int = 10
-
-    @property
-    def lane(self) -> tuple[str, str]:
-        """Calls with one callback URL share a lane."""
-        return self.app, self.url
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +74,14 @@ class AsynchronousCalls:
         self,
         backend: Backend,
         store: Store,
+        inbox: Inbox,
         outbox: Outbox,
         apps: Apps,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._backend = backend
         self._room = store.calls
+        self._inbox = inbox
         self._outbox = outbox
         self._apps = apps
         self._clock = clock
@@ -112,7 +95,7 @@ class AsynchronousCalls:
         if cut:
             log.warning("calls were under way when the bridge ended last", calls=len(cut))
         writes = [self._ending(call, _CUT) for call in cut]
-        await asyncio.gather(*(self._persistence.write_soon(_WHAT, write) for write in writes))
+        await asyncio.gather(*(self._persistence.write_soon(write) for write in writes))
 
     async def begin(
         self,
@@ -131,13 +114,15 @@ class AsynchronousCalls:
 
         Raises:
             Forbidden: Not allowed to this app.
-            Unavailable: The app has as many calls under way as it may.
+            Unavailable: The app has as many calls under way, or deliveries waiting, as it may.
             StoreError: It can't be kept, and so isn't made.
         """
         app.permissions.check("call", request.procedure)
         most = app.config.calls.running
         if self._number[app.name] >= most:
             raise UnavailableProblem(f"This app has {most} asynchronous calls under way already.")
+        if request.callback is not None and not self._inbox.has_room(app.name):
+            raise UnavailableProblem("As many deliveries wait for this app as may.")
         record = CallRecord(
             id=identifier,
             app=app.name,
@@ -214,7 +199,7 @@ class AsynchronousCalls:
             running.begun.set()
             outcome = await self._outcome(running, request)
             running.ended = True  # no cancel comes in from here on
-            await self._persistence.write(_WHAT, self._ending(record, outcome))
+            await self._persistence.write(self._ending(record, outcome))
         except StoreError as error:
             running.refused = error
         finally:
@@ -248,11 +233,6 @@ class AsynchronousCalls:
         async def write() -> None:
             ended = await self._room.end(end)
             if ended.delivery is not None:
-                self._deliver(ended.delivery)
+                self._outbox.kept([ended.delivery])
 
         return write
-
-    def _deliver(self, delivery: DeliveryRecord) -> None:
-        recipient = Callback(delivery.app, delivery.lane)
-        about = f"outcome of {delivery.uri}"
-        self._outbox.put(recipient, Delivery(delivery.body, about=about, id=delivery.id))

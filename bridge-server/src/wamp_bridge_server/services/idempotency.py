@@ -107,7 +107,7 @@ class Idempotency:
     async def settle(self, held: HeldKey, answer: KeptAnswer | None) -> None:
         """Keep the answer to the request that holds a key; with None, let the key go."""
         settlement = held.settlement(answer)
-        await self._persistence.write_soon("idempotency key", lambda: self._keys.settle(settlement))
+        await self._persistence.write_soon(lambda: self._keys.settle(settlement))
 
     async def close(self) -> None:
         """Give up what can't be settled now."""

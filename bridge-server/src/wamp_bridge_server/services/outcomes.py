@@ -100,4 +100,5 @@ def _delivery(call: CallRecord, outcome: Outcome, now: float) -> DeliveryRecord:
         uri=call.procedure,
         body=body,
         created_at=now,
+        due_at=now,
     )

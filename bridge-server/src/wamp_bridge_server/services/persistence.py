@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
-
-import structlog
 
 from wamp_bridge_server.store import StoreError
 
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 PAUSE_SECONDS = 1.0
-
-log = structlog.get_logger("wamp_bridge.store")
 
 
 class Persistence:
@@ -24,29 +21,20 @@ class Persistence:
         self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[bool]] = set()
 
-    async def write(self, what: str, write: Callable[[], Awaitable[object]]) -> bool:
+    async def write(self, write: Callable[[], Awaitable[object]]) -> bool:
         """Write, again and again where the store fails; False where it was closed before.
 
         Args:
-            what: For the log.
             write: Raises `StoreError` where it has to be tried again.
         """
-        failures = 0
         while True:
-            try:
+            with contextlib.suppress(StoreError):  # which the store has told of
                 await write()
-            except StoreError as error:
-                failures += 1
-                if failures == 1:
-                    log.error("store failed; trying again", what=what, reason=str(error))  # noqa: TRY400 - no bug
-            else:
-                if failures:
-                    log.info("store works again", what=what, failures=failures)
                 return True
             if await self._closed_within(PAUSE_SECONDS):
                 return False
 
-    async def write_soon(self, what: str, write: Callable[[], Awaitable[object]]) -> None:
+    async def write_soon(self, write: Callable[[], Awaitable[object]]) -> None:
         """Write; return when that is done, or has failed once and goes on by itself.
 
         A caller that is cancelled doesn't take it back.
@@ -59,7 +47,7 @@ class Persistence:
             finally:
                 tried.set()
 
-        task = asyncio.create_task(self.write(what, first), name=f"write {what}")
+        task = asyncio.create_task(self.write(first), name="persistence")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         await tried.wait()

@@ -35,6 +35,11 @@ class Store:
         self.calls = CallRoom(database, commits)
         self.keys = KeyRoom(commits)
 
+    @property
+    def trouble(self) -> str | None:
+        """Why it last refused, for a person; None since something was written again."""
+        return self._database.trouble
+
     @classmethod
     async def open(cls, url: str, *, busy_timeout: float = 5.0) -> Store:
         """Open the store, make it if it isn't there, and bring its schema up to date.

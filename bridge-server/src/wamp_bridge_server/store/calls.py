@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from wamp_bridge_server.store.deliveries import write_arrivals
+from wamp_bridge_server.store.arrivals import write_arrivals
 from wamp_bridge_server.store.expiry import Expiry
 from wamp_bridge_server.store.idempotency import settle_keys
 from wamp_bridge_server.store.records import Arrival, CallRecord
