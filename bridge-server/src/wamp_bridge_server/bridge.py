@@ -22,6 +22,8 @@ from wamp_bridge_server.http.tls import ListenerTls
 from wamp_bridge_server.services.apps import Apps
 from wamp_bridge_server.services.arrivals import Arrivals
 from wamp_bridge_server.services.calls import Calls
+from wamp_bridge_server.services.cleaning import Cleaning
+from wamp_bridge_server.services.dead_letters import DeadLetterOffice
 from wamp_bridge_server.services.endpoints import Endpoints
 from wamp_bridge_server.services.health import Health
 from wamp_bridge_server.services.inbox import Inbox
@@ -155,9 +157,21 @@ class Bridge:
         self._reloading = Reloading(apps, table, endpoints, sources, reconciler, backend, outbox)
         calls = Calls(backend, inbox)
         started.push_async_callback(calls.close)
+        dead_letters = DeadLetterOffice(store, table, outbox)
+        cleaning = Cleaning(store, outbox, recipients.policy_of, recipients.dead_letters_kept_by)
+        cleaning.start()
+        started.push_async_callback(cleaning.close)
         health = Health(backend, table, inbox, outbox, store)
         self._authentication = authentication = Authentication(apps, store)
-        server = HttpServer(authentication, calls, Publishing(backend), endpoints, sources, health)
+        server = HttpServer(
+            authentication,
+            calls,
+            Publishing(backend),
+            endpoints,
+            sources,
+            dead_letters,
+            health,
+        )
         self._tls = ListenerTls(config.tls) if config.tls is not None else None
         context = self._tls.context if self._tls is not None else None
         await server.start(config.listen.host, config.listen.port, context)

@@ -8,6 +8,7 @@ from wamp_bridge_server.store.errors import StoreError
 from wamp_bridge_server.store.records import (
     Arrival,
     DeadLetter,
+    DeadLetterGroup,
     DeadLetters,
     DeliveryRecord,
     DeliveryType,
@@ -23,6 +24,7 @@ from wamp_bridge_server.store.records import (
 __all__ = [
     "Arrival",
     "DeadLetter",
+    "DeadLetterGroup",
     "DeadLetters",
     "DeliveryRecord",
     "DeliveryType",
