@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -26,6 +26,8 @@ from wamp_bridge_server.services.apps import Apps
 from wamp_bridge_server.services.arrivals import Arrivals
 from wamp_bridge_server.services.asynchronous import AsynchronousCalls
 from wamp_bridge_server.services.calls import Calls
+from wamp_bridge_server.services.cleaning import Cleaning
+from wamp_bridge_server.services.dead_letters import DeadLetterOffice
 from wamp_bridge_server.services.endpoints import Endpoints
 from wamp_bridge_server.services.health import Health
 from wamp_bridge_server.services.idempotency import Idempotency
@@ -48,6 +50,15 @@ FIXED = ("listen", "tls", "router", "store")
 """The keys that take another start."""
 
 log = structlog.get_logger("wamp_bridge")
+
+
+class _Closed(Protocol):
+    """What is closed in the end."""
+
+    async def close(self) -> object: ...
+
+
+Part = TypeVar("Part", bound=_Closed)
 
 
 class Bridge:
@@ -137,59 +148,59 @@ class Bridge:
 
     async def _start(self, started: AsyncExitStack) -> None:
         """Start the parts from the store upwards; they stop in the opposite order."""
-        config = self._config
+
+        def closing(part: Part) -> Part:
+            started.push_async_callback(part.close)
+            return part
+
+        config, clock = self._config, self._clock
         own = _own(config)
         apps = Apps(config.apps, own)
-        table = Table(self._clock)
-
-        store = await Store.open(config.store.url)
-        started.push_async_callback(store.close)
-        sender = Sender(
-            apps.signer,
-            apps.destinations,
-            failed=lambda *failure: liveness.failed(*failure),  # noqa: PLW0108 - made below
+        table = Table(clock)
+        store = closing(await Store.open(config.store.url))
+        sender = closing(
+            Sender(
+                apps.signer,
+                apps.destinations,
+                failed=lambda *failure: liveness.failed(*failure),  # noqa: PLW0108 - made below
+            )
         )
         await sender.start()
-        started.push_async_callback(sender.close)
         self._identities = identities_of(config.apps)
         backend = open_backend(config.router, self._identities)
         recipients = Recipients(apps, table)
-        outbox = Outbox(
-            sender, store, recipients, lambda recipient: _declined(endpoints, recipient)
+        outbox = closing(
+            Outbox(sender, store, recipients, lambda recipient: _declined(endpoints, recipient))
         )
-        started.push_async_callback(outbox.close)
         await outbox.load()
-        inbox = Inbox(
-            store,
-            outbox,
-            recipients.policy_of,
-            lambda app, paused: backend.session(app).pause(paused=paused),
+        inbox = closing(
+            Inbox(
+                store,
+                outbox,
+                recipients.policy_of,
+                lambda app, paused: backend.session(app).pause(paused=paused),
+            )
         )
-        started.push_async_callback(inbox.close)
         reconciler = Reconciler(table, backend)
         arrivals = Arrivals(table, reconciler, sender, inbox, self._limits.invocations)
-        await backend.start(arrivals)
-        started.push_async_callback(backend.close)
-        started.push_async_callback(reconciler.close)
-        endpoints = Endpoints(table, store, reconciler, outbox, self._clock)
+        await closing(backend).start(arrivals)
+        endpoints = closing(Endpoints(table, store, closing(reconciler), outbox, clock))
         await endpoints.start(apps.by_name)
-        started.push_async_callback(endpoints.close)
         outbox.start()
-        sources = Sources(apps, table, endpoints, store, sender, self._clock)
-        liveness = Liveness(table, endpoints, sources, sender, self._clock)
-        started.push_async_callback(liveness.close)
-        await sources.start(
+        sources = Sources(apps, table, endpoints, store, sender, clock)
+        liveness = closing(Liveness(table, endpoints, sources, sender, clock))
+        await closing(sources).start(
             (apps.by_name[name], url) for name, app in config.apps.items() for url in app.sources
         )
-        started.push_async_callback(sources.close)
         self._reloading = Reloading(apps, table, endpoints, sources, reconciler, backend, outbox)
-        asynchronous = AsynchronousCalls(backend, store, inbox, outbox, apps, self._clock.time)
-        started.push_async_callback(asynchronous.close)
-        await asynchronous.start()
         calls = Calls(backend)
-        idempotency = Idempotency(store, self._clock.time)
+        asynchronous = closing(AsynchronousCalls(backend, store, inbox, outbox, apps, clock.time))
+        await asynchronous.start()
+        idempotency = closing(Idempotency(store, clock.time))
         await idempotency.start()
-        started.push_async_callback(idempotency.close)
+        closing(
+            Cleaning(store, outbox, recipients.policy_of, recipients.dead_letters_kept_by)
+        ).start()
         health = Health(backend, table, inbox, outbox, store, sources)
         self._authentication = authentication = Authentication(apps, store)
         server = HttpServer(
@@ -201,10 +212,10 @@ class Bridge:
             idempotency,
             endpoints,
             sources,
+            DeadLetterOffice(store, table, outbox),
             health,
         )
-        await self._listen(server, own)
-        started.push_async_callback(server.close)
+        await self._listen(closing(server), own)
         authentication.authorities = self._authorities()
         health.phase = "serving"
         self._departure = Departure(
