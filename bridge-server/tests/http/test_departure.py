@@ -63,7 +63,7 @@ async def test_what_was_taken_is_finished_and_nothing_more_is_taken(
 ) -> None:
     assert (await anonymous.get("/health/ready")).json()["phase"] == "serving"
     await shop.post("/register/", {"endpoints": {"com.a": app.url}})
-    call = asyncio.create_task(shop.post("/call/com.a/"))
+    call = asyncio.create_task(shop.http.post("/call/com.a/", json={}))
     await eventually(lambda: app.posted)
     stop = await stopping(bridge, anonymous)
     for path in ("/call/com.a/", "/publish/com.t/", "/register/", "/call"):
@@ -74,7 +74,9 @@ async def test_what_was_taken_is_finished_and_nothing_more_is_taken(
     assert (await anonymous.get("/health/live")).is_success
     assert not stop.done()
     held.set()
-    assert (await call)["result"] == "done"
+    answered = await call
+    assert answered.json()["result"] == "done"
+    assert answered.headers["connection"] == "close"
     await stop
     with pytest.raises(httpx.ConnectError):
         await anonymous.get("/health/live")

@@ -18,7 +18,8 @@ class Admission:
     """Takes requests, as many as the limits allow, until the bridge goes down.
 
     A request is under way from its headers on, and counts against the limit when its app is known:
-    what strangers send slowly takes nobody's place. One app has half of the places at most.
+    what strangers send slowly takes nobody's place. One app has half of the places at most. When it
+    is `closed`, no more are taken.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -27,7 +28,7 @@ class Admission:
         self._answering = 0
         self._by_app: Counter[str] = Counter()
         self._octets = 0
-        self._closed = False
+        self.closed = False
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -37,7 +38,7 @@ class Admission:
 
     def close(self) -> None:
         """Take no more: the bridge goes down."""
-        self._closed = True
+        self.closed = True
 
     async def idle(self) -> None:
         """Wait until nothing is under way."""
@@ -50,7 +51,7 @@ class Admission:
 
     def enter(self, request: Request) -> None:
         """Take a request in. Raises `GoingDown`."""
-        if self._closed:
+        if self.closed:
             raise GoingDown
         self._requests.add(request)
         self._idle.clear()

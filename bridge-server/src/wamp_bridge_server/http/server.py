@@ -146,7 +146,10 @@ class HttpServer:
             async with self.admission.request() as place:
                 ask = await self._authentication.asking(request, place)
                 check_protocol(request)
-                return await handler(ask)
+                response = await handler(ask)
+            if self.admission.closed:
+                response.force_close()  # the next request is for another bridge
+            return response
 
         for spelling in (path, f"{path}/"):
             self._application.router.add_route(method, spelling, handle)

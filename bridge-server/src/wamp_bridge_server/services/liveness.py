@@ -92,7 +92,12 @@ class Liveness:
         trouble.doubted.set()
 
     def _concerned(self, place: Place) -> list[Endpoint]:
-        return [each for each in self._table.at(place) if each.record.lease is None]
+        """The endpoints there that are sent to, and have no lease that would tell."""
+        return [
+            each
+            for each in self._table.at(place)
+            if each.record.lease is None and each.barred is None and not each.group.gone
+        ]
 
     def _watch(self, place: Place) -> _Trouble:
         trouble = self._troubles[place] = _Trouble(place)
