@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -23,6 +23,8 @@ from wamp_bridge_server.services.apps import Apps
 from wamp_bridge_server.services.arrivals import Arrivals
 from wamp_bridge_server.services.asynchronous import AsynchronousCalls
 from wamp_bridge_server.services.calls import Calls
+from wamp_bridge_server.services.cleaning import Cleaning
+from wamp_bridge_server.services.dead_letters import DeadLetterOffice
 from wamp_bridge_server.services.endpoints import Endpoints
 from wamp_bridge_server.services.health import Health
 from wamp_bridge_server.services.idempotency import Idempotency
@@ -156,11 +158,13 @@ class Bridge:
         started.push_async_callback(sources.close)
         self._reloading = Reloading(apps, table, endpoints, sources, reconciler, backend, outbox)
         asynchronous = AsynchronousCalls(backend, store, inbox, outbox, apps)
-        started.push_async_callback(asynchronous.close)
-        await asynchronous.start()
+        await _start(started, asynchronous)
         idempotency = Idempotency(store)
-        await idempotency.start()
-        started.push_async_callback(idempotency.close)
+        await _start(started, idempotency)
+        dead_letters = DeadLetterOffice(store, table, outbox)
+        cleaning = Cleaning(store, outbox, recipients.policy_of, recipients.dead_letters_kept_by)
+        cleaning.start()
+        started.push_async_callback(cleaning.close)
         health = Health(backend, table, inbox, outbox, store)
         self._authentication = authentication = Authentication(apps, store)
         server = HttpServer(
@@ -171,6 +175,7 @@ class Bridge:
             idempotency,
             endpoints,
             sources,
+            dead_letters,
             health,
         )
         self._tls = ListenerTls(config.tls) if config.tls is not None else None
@@ -201,6 +206,19 @@ class Bridge:
         if not origins and any(app.secrets for app in config.apps.values()):
             log.warning("no signed request can be verified: public_urls is not set")
         return Authorities(origins)
+
+
+class _Part(Protocol):
+    """What is started, and stopped."""
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+async def _start(started: AsyncExitStack, part: _Part) -> None:
+    started.push_async_callback(part.close)
+    await part.start()
 
 
 def _own(config: Config) -> Own:

@@ -11,6 +11,7 @@ from wamp_bridge_server.http.answers import answer
 from wamp_bridge_server.http.asking import MAX_BODY_BYTES
 from wamp_bridge_server.http.connections import Runner
 from wamp_bridge_server.http.crossbar import CrossbarRequests
+from wamp_bridge_server.http.dead_letters import DeadLetterRequests
 from wamp_bridge_server.http.endpoints import EndpointRequests
 from wamp_bridge_server.http.gate import check_protocol, gate
 from wamp_bridge_server.http.idempotency import Repeats
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from wamp_bridge_server.http.authentication import Authentication
     from wamp_bridge_server.services.asynchronous import AsynchronousCalls
     from wamp_bridge_server.services.calls import Calls
+    from wamp_bridge_server.services.dead_letters import DeadLetterOffice
     from wamp_bridge_server.services.endpoints import Endpoints
     from wamp_bridge_server.services.health import Health
     from wamp_bridge_server.services.idempotency import Idempotency
@@ -46,6 +48,7 @@ class HttpServer:
         idempotency: Idempotency,
         endpoints: Endpoints,
         sources: Sources,
+        dead_letters: DeadLetterOffice,
         health: Health,
     ) -> None:
         self._authentication = authentication
@@ -57,6 +60,7 @@ class HttpServer:
         self._route(MessageRequests(calls, asynchronous, publishing, Repeats(idempotency)))
         self._route_endpoints(EndpointRequests(endpoints))
         self._route_sources(SourceRequests(sources))
+        self._route_dead_letters(DeadLetterRequests(dead_letters))
         self._route_crossbar(CrossbarRequests(authentication, calls, publishing))
         self._open("/health/live", self._live)
         self._open("/health/ready", self._ready)
@@ -112,6 +116,14 @@ class HttpServer:
         self._add("POST", "/announce", sources.announce)
         self._add("POST", "/withdraw", sources.withdraw)
         self._add("GET", "/sources", sources.list)
+
+    def _route_dead_letters(self, dead_letters: DeadLetterRequests) -> None:
+        self._add("GET", "/dead-letters", dead_letters.list)
+        self._add("DELETE", "/dead-letters", dead_letters.delete)
+        self._add("POST", "/dead-letters/replay", dead_letters.replay)
+        self._add("GET", "/dead-letters/{name:[^/]+}", dead_letters.one)
+        self._add("DELETE", "/dead-letters/{name:[^/]+}", dead_letters.delete_one)
+        self._add("POST", "/dead-letters/{name:[^/]+}/replay", dead_letters.replay_one)
 
     def _route_crossbar(self, crossbar: CrossbarRequests) -> None:
         for path, handler in (("/call", crossbar.call), ("/publish", crossbar.publish)):
