@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wamp_bridge_server.store.calls import CallRoom
 from wamp_bridge_server.store.commits import Commits
 from wamp_bridge_server.store.database import Database
+from wamp_bridge_server.store.dead_letters import DeadLetterRoom
+from wamp_bridge_server.store.deliveries import Deliveries
+from wamp_bridge_server.store.idempotency import KeyRoom
 from wamp_bridge_server.store.nonces import Nonce, SpendNonces
 from wamp_bridge_server.store.rows import Change, read_endpoints, read_sources, write_changes
 
@@ -16,12 +20,25 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """Endpoints, sources and nonces, in a database. Made by `open`; safe for concurrent use."""
+    """All that a bridge keeps, in a database.
+
+    Made by `open`; safe for concurrent use. `deliveries`, `dead_letters`, `calls` and `keys` are
+    rooms of their own.
+    """
 
     def __init__(self, database: Database, commits: Commits) -> None:
         self._database = database
         self._commits = commits
         self._spend_nonces = SpendNonces()
+        self.deliveries = Deliveries(database, commits)
+        self.dead_letters = DeadLetterRoom(database, commits)
+        self.calls = CallRoom(database, commits)
+        self.keys = KeyRoom(commits)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it last refused, for a person; None since something was written again."""
+        return self._database.trouble
 
     @classmethod
     async def open(cls, url: str, *, busy_timeout: float = 5.0) -> Store:
