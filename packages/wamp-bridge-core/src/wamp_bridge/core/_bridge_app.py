@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, overload
 
-from wamp_bridge.core._errors import ConfigurationError
+from wamp_bridge.core._errors import BridgeError, ConfigurationError
 from wamp_bridge.core._mount import Mount
 from wamp_bridge.core._registry import Registry
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from wamp_bridge.core._announce import Announcer
     from wamp_bridge.core._async_client import AsyncBridge
+    from wamp_bridge.core._callables import Awaiting
     from wamp_bridge.core._client import Bridge
     from wamp_bridge.core._dispatch import Dispatcher
     from wamp_bridge.core._messages import (
@@ -39,17 +40,24 @@ class BridgeApp:
     An adapter subclasses one of its two kinds and adds what its framework has of its own: where
     settings come from (`configure`, or `add_mount` for each app), how requests and responses are
     translated (`handle` or `handle_async`), where the dispatcher is mounted, hints of when the app
-    is being served (`announcer`), and what handlers get of it (`adapted`, `provided`).
+    is being served (`announcer`), what handlers get of it and what their errors mean (`adapted`,
+    `request_class`, `wamp_error`).
 
     Every instance has a registry of its own, so that two apps, or two tests, know nothing of one
     another.
 
     Args:
         *sources: Mappings with settings, as for `configure`; the environment if left out.
+
+    Attributes:
+        request_class: The framework's, where it has one. A handler's parameter that is annotated
+            with it receives the request that brings a delivery, which is then `Request.native`.
     """
 
+    request_class: ClassVar[type | None] = None
+
     def __init__(self, *sources: Mapping[str, Any]) -> None:
-        self.registry = Registry(self.provided(), adapt=self.adapted)
+        self.registry = Registry(self.request_class, adapt=self.adapted, wamp_error=self.wamp_error)
         self._mount = Mount(self.registry, *(sources or (os.environ,)))
         self._mounted = 0
 
@@ -61,9 +69,12 @@ class BridgeApp:
         """
         return function
 
-    def provided(self) -> Mapping[type, Callable[[], Any]]:
-        """What brings the values for handlers' parameters that are annotated with these classes."""
-        return {}
+    def wamp_error(self, _error: Exception) -> BridgeError | None:
+        """What a caller is told of a framework's exception that a handler raised.
+
+        None of what is for the log alone. `error_of_status` knows what statuses of HTTP mean.
+        """
+        return None
 
     def add_mount(self, *sources: Mapping[str, Any], registry: Registry | None = None) -> Mount:
         """Let one more app serve the handlers, with settings and connections of its own.
@@ -200,7 +211,7 @@ class BridgeApp:
             raise ConfigurationError(f"no @callback() of this app is named {callback!r}")
 
     def handle(
-        self, request: Request, *, run_async: Callable[[Awaitable[Any]], Any] | None = None
+        self, request: Request, *, run_async: Callable[[Awaiting[Any]], Any] | None = None
     ) -> Response:
         """Serve a request of the bridge in this thread; see `Dispatcher.dispatch`."""
         self.announcer.requested()
