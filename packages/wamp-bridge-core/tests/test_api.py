@@ -25,6 +25,7 @@ INTERNAL = {
     "_announce": (),
     "_transport": ("SignatureAuth", "TokenAuth"),
     "_binding": ("Binder",),
+    "_calling": ("AsyncCalling", "Calling"),
     "_dispatch": ("HandlerCall",),
     "_registry": ("Table",),
     "_requests": ("Outgoing", "Answer", "Failure", "Send", "Pause"),

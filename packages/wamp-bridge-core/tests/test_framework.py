@@ -178,7 +178,7 @@ def test_an_app_may_have_handlers_of_its_own() -> None:
     registry.rpc("com.f")(len)
     registry.callback("done")(print)
     assert SignedBridge(wamp.handle).invoke("com.f", ["abc"]) == 3
-    wamp.check_callback("done")
+    assert wamp.checked_callback("done") == "done"
     assert wamp.registry.is_empty
 
 

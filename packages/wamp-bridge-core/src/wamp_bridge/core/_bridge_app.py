@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
+from wamp_bridge.core._calling import Calling
 from wamp_bridge.core._errors import BridgeError, ConfigurationError
 from wamp_bridge.core._mount import Mount
 from wamp_bridge.core._registry import Registry
@@ -19,18 +20,15 @@ if TYPE_CHECKING:
     from wamp_bridge.core._announce import Announcer
     from wamp_bridge.core._async_client import AsyncBridge
     from wamp_bridge.core._callables import Awaiting
+    from wamp_bridge.core._calling import Operation
     from wamp_bridge.core._client import Bridge
     from wamp_bridge.core._dispatch import Dispatcher
-    from wamp_bridge.core._messages import (
-        CallResult,
-        PendingCall,
-        Request,
-        Response,
-        Source,
-    )
+    from wamp_bridge.core._messages import Request, Response, Source
     from wamp_bridge.core._settings import Settings
     from wamp_bridge.core._uris import Invoke, Match
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 
@@ -199,16 +197,17 @@ class BridgeApp:
         """Declare the decorated function as a receiver of outcomes; see `Registry.callback`."""
         return self.registry.callback(name, progress=progress)
 
-    def check_callback(self, callback: str) -> None:
-        """Refuse the name of a callback that no handler has; URLs are another's business.
+    def checked_callback(self, callback: str | None) -> str | None:
+        """The callback of a call; a URL is another's business.
 
         Raises:
             ConfigurationError: It names no handler of this app.
         """
-        if "://" in callback:
-            return
+        if callback is None or "://" in callback:
+            return callback
         if callback not in self.mount.registry.table(self.settings.prefix).callbacks:
             raise ConfigurationError(f"no @callback() of this app is named {callback!r}")
+        return callback
 
     def handle(
         self, request: Request, *, run_async: Callable[[Awaiting[Any]], Any] | None = None
@@ -228,85 +227,11 @@ class BridgeApp:
         return await self.core_dispatcher.dispatch_async(request, run_sync=run_sync)
 
 
-class WampBridgeBase(BridgeApp):
+class WampBridgeBase(BridgeApp, Calling):
     """A `BridgeApp` whose code waits in its thread for what it asks of the bridge."""
 
-    @overload
-    def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: None = None,
-        options: Mapping[str, Any] | None = None,
-        full: Literal[False] = False,
-    ) -> Any: ...
-
-    @overload
-    def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: None = None,
-        options: Mapping[str, Any] | None = None,
-        full: Literal[True],
-    ) -> CallResult: ...
-
-    @overload
-    def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: str,
-        options: Mapping[str, Any] | None = None,
-        full: bool = False,
-    ) -> PendingCall: ...
-
-    def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: str | None = None,
-        options: Mapping[str, Any] | None = None,
-        full: bool = False,
-    ) -> Any:
-        """Call a procedure and return its result; see `Bridge.call`.
-
-        Raises:
-            ConfigurationError: `callback` names no handler of this app.
-        """
-        if callback is None:
-            asked = self.bridge.call
-            if full:
-                return asked(procedure, args, kwargs, timeout=timeout, options=options, full=True)
-            return asked(procedure, args, kwargs, timeout=timeout, options=options)
-        self.check_callback(callback)
-        return self.bridge.call(
-            procedure, args, kwargs, timeout=timeout, callback=callback, options=options
-        )
-
-    def publish(
-        self,
-        topic: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        options: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
-    ) -> int | None:
-        """Publish an event and return its id; see `Bridge.publish`."""
-        return self.bridge.publish(topic, args, kwargs, options=options, timeout=timeout)
+    def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return self.bridge._ask(operation, *args, **kwargs)  # noqa: SLF001 - of our kind
 
     async def acall(
         self,
@@ -320,15 +245,13 @@ class WampBridgeBase(BridgeApp):
         full: bool = False,
     ) -> Any:
         """As `call`, for the asynchronous code that such a framework has, too."""
-        if callback is not None:
-            self.check_callback(callback)
         call: Any = self.async_bridge.call  # whose overloads are those of our `call`
         return await call(
             procedure,
             args,
             kwargs,
             timeout=timeout,
-            callback=callback,
+            callback=self.checked_callback(callback),
             options=options,
             full=full,
         )
