@@ -46,30 +46,25 @@ class Arrivals:
         self._reconciler.left(app)
 
     async def invoked(self, app: str, invocation: Invocation) -> Result:
-        """Have the app serve a call, at one of its URLs.
+        """Have the app serve a call, at one of its URLs that can take it.
 
         Raises:
             WampError: What the app answered, or why there is no answer.
         """
         group = self._table.groups.get((app, "procedure", invocation.uri, invocation.match))
-        endpoint = group.choose() if group is not None else None
-        if endpoint is None:
+        endpoints = group.callees() if group is not None else []
+        if not endpoints:
             raise WampError(NO_SUCH_PROCEDURE, ["Nobody serves this procedure at the moment."])
-        options = endpoint.record.options
-        if endpoint.busy >= options.get("concurrency", endpoint.busy + 1):
+        callees = [endpoint for endpoint in endpoints if endpoint.has_room]
+        if not callees:
             raise WampError(UNAVAILABLE, ["The app serves as many calls of this as it takes."])
-        endpoint.busy += 1
-        try:
-            return await invoke(
-                self._sender,
-                invocation,
-                app=app,
-                url=endpoint.url,
-                timeout=options.get("timeout"),
-                caller_app=invocation.details.app,
-            )
-        finally:
-            endpoint.busy -= 1
+        return await invoke(
+            self._sender,
+            invocation,
+            app=app,
+            callees=callees,
+            caller_app=invocation.details.app,
+        )
 
     def received(self, app: str, event: Event) -> None:
         """Have an event delivered to whom it is for."""
