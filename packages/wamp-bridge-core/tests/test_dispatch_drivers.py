@@ -15,7 +15,7 @@ from wamp_bridge.core import (
 from wamp_bridge.core.testing import SignedBridge, read_answer, signed_request
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
 
     import pytest
 
@@ -75,12 +75,9 @@ def test_the_log_has_nothing_of_the_driver_in_an_asynchronous_handler_s_error(
 def test_an_adapter_may_bring_its_own_way_to_wait() -> None:
     waited: list[Any] = []
 
-    def run_async(awaitable: Awaitable[Any]) -> Any:
-        async def wait() -> Any:
-            return await awaitable
-
+    def run_async(function: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         waited.append(1)
-        return asyncio.run(wait())
+        return asyncio.run(function())
 
     def send_so(request: Request) -> Response:
         return DISPATCHER.dispatch(request, run_async=run_async)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from wamp_bridge_server.callbacks.sender import Sender
     from wamp_bridge_server.services.inbox import Inbox
     from wamp_bridge_server.services.reconciler import Reconciler
-    from wamp_bridge_server.services.table import Endpoint, Group, Table
+    from wamp_bridge_server.services.table import Table
 
 log = structlog.get_logger("wamp_bridge.arrivals")
 
@@ -61,37 +61,36 @@ class Arrivals:
         self._reconciler.left(app)
 
     async def invoked(self, app: str, invocation: Invocation) -> Result:
-        """Have the app serve a call, at one of its URLs.
+        """Have the app serve a call, at one of its URLs that can take it.
 
         Raises:
             WampError: What the app answered, or why there is no answer.
         """
         group = self._table.groups.get((app, "procedure", invocation.uri, invocation.match))
-        if group is None:
-            raise _nobody()
+        callees = group.callees() if group is not None else []
+        if not callees:
+            raise WampError(NO_SUCH_PROCEDURE, ["Nobody serves this procedure at the moment."])
         if self._ours is not None and not self._is_ours(invocation, self._ours):
             raise WampError(UNAVAILABLE, ["The bridge is going down."])
         if self._busy >= self._limit:
             raise WampError(UNAVAILABLE, ["The bridge has as many calls to serve as it takes."])
-        seat = _Seat(group)
+        callees = [endpoint for endpoint in callees if endpoint.has_room]
+        if not callees:
+            raise WampError(UNAVAILABLE, ["The app serves as many calls of this as it takes."])
         self._busy += 1
         self._idle.clear()
         try:
-            endpoint = seat.take()
             return await invoke(
                 self._sender,
                 invocation,
                 app=app,
-                url=endpoint.url,
-                elsewhere=lambda: seat.take().url,
-                timeout=endpoint.record.options.get("timeout"),
+                callees=callees,
                 caller_app=invocation.details.app,
             )
         finally:
             self._busy -= 1
             if not self._busy:
                 self._idle.set()
-            seat.leave()
 
     def stop(self, ours: Callable[[str], bool]) -> None:
         """Serve no new calls but those that apps of this bridge are making.
@@ -136,38 +135,3 @@ class Arrivals:
                 due_at=now,
             )
             self._inbox.put(Arrival(delivery, endpoint.subscription, event.publication))
-
-
-class _Seat:
-    """The place of one invocation among those that an endpoint serves at once."""
-
-    def __init__(self, group: Group) -> None:
-        self._group = group
-        self._endpoint: Endpoint | None = None
-
-    def take(self) -> Endpoint:
-        """Sit down at an endpoint; if at one already, at another where there is one.
-
-        Raises:
-            WampError: Nobody serves, or as many as it takes.
-        """
-        before, self._endpoint = self._endpoint, None
-        if before is not None:
-            before.busy -= 1
-        endpoint = self._group.choose(but=before) or before
-        if endpoint is None:
-            raise _nobody()
-        if endpoint.busy >= endpoint.seats:
-            raise WampError(UNAVAILABLE, ["The app serves as many calls of this as it takes."])
-        endpoint.busy += 1
-        self._endpoint = endpoint
-        return endpoint
-
-    def leave(self) -> None:
-        """Make room for the next."""
-        if self._endpoint is not None:
-            self._endpoint.busy -= 1
-
-
-def _nobody() -> WampError:
-    return WampError(NO_SUCH_PROCEDURE, ["Nobody serves this procedure at the moment."])

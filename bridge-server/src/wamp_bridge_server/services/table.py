@@ -8,6 +8,7 @@ it is noted by the reconciler alone.
 from __future__ import annotations
 
 import random
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +17,7 @@ from wamp_bridge_server.callbacks.probes import place_of
 from wamp_bridge_server.clock import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from wamp_bridge_server.backends.base import Invoke, Match
     from wamp_bridge_server.store.records import EndpointRecord, Kind
@@ -38,7 +39,9 @@ def key_of(record: EndpointRecord) -> Key:
 
 @dataclass(slots=True, eq=False)
 class Endpoint:
-    """A record with what is known of it at run time. Also a `callbacks.recipients.Recipient`.
+    """A record with what is known of it at run time.
+
+    Also a `callbacks.recipients.Recipient` and a `callbacks.invocations.Callee`.
 
     `suspected`, `withdrawn`, `declined` and `barred` are reasons: why its app may be gone, why it
     is taken for gone, how it said that it wants nothing more of this, why it may not be held.
@@ -104,9 +107,23 @@ class Endpoint:
         return int(self.record.options.get("concurrency") or DEFAULT_CONCURRENCY)
 
     @property
-    def seats(self) -> int:
-        """How many invocations it serves at once."""
-        return int(self.record.options.get("concurrency") or DEFAULT_INVOCATIONS)
+    def timeout(self) -> float | None:
+        """Seconds that its registration allows for a call; None where it says nothing."""
+        return self.record.options.get("timeout")
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it serves fewer calls now than its registration, or the bridge, allows."""
+        return self.busy < int(self.record.options.get("concurrency") or DEFAULT_INVOCATIONS)
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """While it serves a call."""
+        self.busy += 1
+        try:
+            yield
+        finally:
+            self.busy -= 1
 
     @property
     def up(self) -> bool:
@@ -201,24 +218,29 @@ class Group:
             return any(endpoint.up for endpoint in self.endpoints)
         return any(endpoint.barred is None for endpoint in self.endpoints)
 
-    def choose(self, but: Endpoint | None = None) -> Endpoint | None:
-        """The endpoint for the next invocation, by the policy; None where none is up.
+    def callees(self) -> list[Endpoint]:
+        """The endpoints for the next invocation, by the policy, each in case those before can't.
 
-        One whose app may be gone is asked where there is no other.
+        Those whose app may be gone come last.
         """
-        up = [endpoint for endpoint in self.endpoints if endpoint.up and endpoint is not but]
-        up = [endpoint for endpoint in up if endpoint.suspected is None] or up
+        return sorted(self._in_turn(), key=lambda endpoint: endpoint.suspected is not None)
+
+    def _in_turn(self) -> list[Endpoint]:
+        up = [endpoint for endpoint in self.endpoints if endpoint.up]
         if len(up) <= 1:
-            return up[0] if up else None
-        policy = self.invoke
-        if policy == "first":
-            return up[0]
-        if policy == "last":
-            return up[-1]
-        if policy == "random":
-            return random.choice(up)  # noqa: S311 - spreads load, keeps no secret
-        self.turn += 1
-        return up[self.turn % len(up)]
+            return up
+        match self.invoke:
+            case "first":
+                return up
+            case "last":
+                return up[::-1]
+            case "random":
+                random.shuffle(up)
+                return up
+            case _:
+                self.turn += 1
+                at = self.turn % len(up)
+                return up[at:] + up[:at]
 
     def recipients(self) -> list[Endpoint]:
         """Who gets the next event.

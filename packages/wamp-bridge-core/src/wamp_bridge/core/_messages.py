@@ -33,12 +33,14 @@ class Request:
             it. A label for people and logs, save that it may name a callback.
         headers: Names in any case; kept in lower case. Values in ASCII or latin-1.
         body: The octets as they came, which is what was signed.
+        native: The framework's own request, for handlers that want it.
     """
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes = b""
+    native: object = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         lowered = {name.lower(): value for name, value in self.headers.items()}

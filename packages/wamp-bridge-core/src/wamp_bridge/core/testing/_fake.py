@@ -17,6 +17,7 @@ from wamp_bridge.core._uris import check_uri, unescape_segment
 from wamp_bridge.core.testing import _asked as asked
 from wamp_bridge.core.testing._asked import Called, Expectation, Published
 from wamp_bridge.core.testing._reaching import Deliveries
+from wamp_bridge.core.testing._registered import Registered
 from wamp_bridge.core.testing._servers import PLACE
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class FakeBridge(Deliveries):
     configured for it: an app without `WAMP_BRIDGE_URL`, token, secret or callback URL is told
     some. Apps don't announce themselves.
 
-    Published events are taken and remembered. A call needs an expectation, and without one is an
+    Published events are taken and remembered, and so are URLs that are registered or subscribed by
+    name, though nothing is sent there. A call needs an expectation, and without one is an
     `UnexpectedRequest`. At the end of the context, where nothing else has failed, `verify` fails
     for what was expected and didn't come, and for what came and was not expected.
 
@@ -64,6 +66,7 @@ class FakeBridge(Deliveries):
         self._events: list[Published] = []
         self._expected_calls: list[Expectation] = []
         self._expected_events: list[Expectation] = []
+        self._registered = Registered()
         self._unexpected: list[str] = []
         self._outcomes: dict[str, CallResult | BridgeError] = {}
         self._is_down = False
@@ -227,14 +230,22 @@ class FakeBridge(Deliveries):
             return self._answer_named(settings, action, uri, members, request.headers)
         if action == "calls":
             return self._answer_state(rest.strip("/"))
-        if action == "announce":
+        if action in ("announce", "withdraw"):
             source = {"id": "src_1", "url": members["url"], "state": "live", "reason": None}
-            return _json(200, {"source": source})
-        if action == "withdraw":
-            return _json(200, {})
+            return _json(200, {"source": source} if action == "announce" else {})
         if request.method == "GET":
-            return _json(200, {action.partition("?")[0]: [], "cursor": None})
+            kind = action.partition("?")[0]
+            return _json(200, {kind: self._registered.listed(kind), "cursor": None})
+        if action in self._registered.actions:
+            return self._answer_registering(action, members)
         raise self._refuse(f"a fake bridge has no answer to {request.method} {request.path}")
+
+    def _answer_registering(self, action: str, members: Mapping[str, Any]) -> Answer:
+        try:
+            with self._lock:
+                return _json(200, self._registered.actions[action](members))
+        except InvalidURI as error:
+            return _problem(error)
 
     def _answer_named(
         self,

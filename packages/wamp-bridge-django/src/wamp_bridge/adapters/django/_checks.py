@@ -18,7 +18,7 @@ from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve,
 from wamp_bridge.adapters.django._adapter import default
 from wamp_bridge.adapters.django._settings import AUTHORIZE, GET_USER, USER_ROLE, imported, setting
 from wamp_bridge.adapters.django._urls import URL_NAME
-from wamp_bridge.adapters.django._users import required_by
+from wamp_bridge.adapters.django.auth._users import required_by
 from wamp_bridge.core import ConfigurationError
 
 if TYPE_CHECKING:
