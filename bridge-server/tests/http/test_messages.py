@@ -175,6 +175,16 @@ async def test_values_nested_too_deep_are_refused(shop: Client) -> None:
     assert (await shop.http.post("/call/com.echo/", content=inside)).status_code == 404
 
 
+@pytest.mark.parametrize(
+    "body",
+    [{"params": ["\0!"]}, {"params": {"a": "\0!"}}, {"args": ["\0!"]}, {"kwargs": {"a": "\0!"}}],
+)
+async def test_an_error_names_the_member_that_was_given(shop: Client, body: dict[str, Any]) -> None:
+    (member,) = body
+    problem = await shop.post("/publish/com.sold/", body, status=422)
+    assert problem["detail"].startswith(f'"{member}" can\'t be taken: ')
+
+
 async def test_an_asynchronous_calls_outcome_is_posted_and_kept(
     shop: Client, bank: Client, app: CallbackServer
 ) -> None:

@@ -116,7 +116,7 @@ def test_publishing_returns_the_publication(fake: Fake) -> None:
     assert fake.bridge.publish("com.shop.sold", options={"acknowledge": False}) is None
 
 
-@pytest.mark.parametrize("name", ["a/b", "a b", "..", "100%", "caf\u00e9", "~x", "a?b", "x%2Fy"])
+@pytest.mark.parametrize("name", ["a/b", "100%", "caf\u00e9", "~x", "a?b", "x%2Fy"])
 def test_names_reach_the_bridge_as_one_segment(fake: Fake, name: str) -> None:
     from wamp_bridge.core import escape_segment  # noqa: PLC0415 - beside what it is used for
 
@@ -127,8 +127,11 @@ def test_names_reach_the_bridge_as_one_segment(fake: Fake, name: str) -> None:
 def test_what_can_not_be_sent_is_refused_before_anything_is_sent(fake: Fake) -> None:
     with pytest.raises(InvalidValue):
         fake.bridge.call("f", [float("nan")])
-    with pytest.raises(InvalidURI):
-        fake.bridge.call("")
+    for name in ("", ".", "..", "com..x", "com.", "a b"):
+        with pytest.raises(InvalidURI):
+            fake.bridge.call(name)
+        with pytest.raises(InvalidURI):
+            fake.bridge.publish(name)
     with pytest.raises(TypeError):
         fake.bridge.publish("t", "text")  # a str is a sequence to the type checker, too
     assert fake.asked == []

@@ -17,6 +17,8 @@ from wamp_bridge.core.testing import SignedBridge, read_answer, signed_request
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    import pytest
+
 
 def invocation(**members: Any) -> bytes:
     body = {
@@ -60,6 +62,14 @@ async def test_a_synchronous_driver_on_a_running_loop_takes_another_thread() -> 
     ident, variable = bridge.invoke("com.shop.loop")
     assert ident != threading.get_ident()
     assert variable == "mine"
+
+
+def test_the_log_has_nothing_of_the_driver_in_an_asynchronous_handler_s_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    SignedBridge(DISPATCHER.dispatch, [SECRET]).publish("com.shop.fails")
+    assert "Traceback" in caplog.text
+    assert "During handling of the above exception" not in caplog.text
 
 
 def test_an_adapter_may_bring_its_own_way_to_wait() -> None:

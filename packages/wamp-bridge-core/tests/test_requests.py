@@ -230,7 +230,7 @@ def test_a_call_takes_the_prefix_and_is_never_repeatable() -> None:
 
 @pytest.mark.parametrize(
     ("procedure", "path"),
-    [(".f", "call/f/"), ("com.x.f", "call/com.x.f/"), ("a/b c", "call/com.shop.a%2Fb%20c/")],
+    [(".f", "call/f/"), ("com.x.f", "call/com.x.f/"), ("a/b?c", "call/com.shop.a%2Fb%3Fc/")],
 )
 def test_names_are_one_segment_of_the_path(procedure: str, path: str) -> None:
     assert call(procedure).path == path

@@ -118,16 +118,15 @@ class Session(Protocol):
         """Whether requests can be made now."""
 
     @property
-    def awaited(self) -> bool:
-        """Whether it is about to join: how its first attempt ends isn't known yet."""
-
-    @property
     def reason(self) -> str | None:
         """Why it isn't joined, for a person; None where it is."""
 
     @property
     def features(self) -> frozenset[str]:
         """What the router announced, as `role.feature`, e.g. `dealer.shared_registration`."""
+
+    async def attempted(self) -> None:
+        """Wait until its first attempt to join has had an outcome, whichever it was."""
 
     async def call(
         self, procedure: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, timeout: float

@@ -101,9 +101,17 @@ def address(value: Any) -> Address:
             raise Wrong(f"has brackets around what is no IPv6 address: {given!r}")
     elif ":" in host:
         raise Wrong(f"must have brackets around an IPv6 address, as [::1]:8181, not {given!r}")
-    if not re.fullmatch(r"[^\s\[\]/@#?]+", host):
+    if not re.fullmatch(r"[^\s\[\]/@#?]+", host) or not _is_host(host):
         raise Wrong(f"has no valid host: {given!r}")
     return Address(host, port_number(port))
+
+
+def _is_host(host: str) -> bool:
+    """Whether a host can be looked up: no label of it is empty or too long."""
+    try:
+        return bool(host.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def port_number(text: str) -> int:
@@ -243,7 +251,7 @@ def _url(url: str, schemes: tuple[str, ...], expected: str | None = None) -> Spl
         raise Wrong(f"is a URL of more than {_MAX_URL} characters")
     try:
         parts = urlsplit(url)
-        sound = bool(parts.hostname) and parts.port != 0
+        sound = _is_host(parts.hostname or "") and parts.port != 0
     except ValueError:
         sound = False
     if not sound or parts.scheme not in schemes or re.search(r"[\s\\]", url):

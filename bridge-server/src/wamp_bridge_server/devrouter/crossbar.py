@@ -19,7 +19,7 @@ from wamp_bridge_server.devrouter.config import node_config
 from wamp_bridge_server.devrouter.environment import LOG_TAIL, crossbar_executable
 from wamp_bridge_server.devrouter.errors import RouterError
 from wamp_bridge_server.devrouter.handshake import router_answers
-from wamp_bridge_server.devrouter.ports import free_port, is_free
+from wamp_bridge_server.devrouter.ports import free_port, obstacle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -106,16 +106,17 @@ class CrossbarRouter:
         """Start the router and return when it lets sessions in.
 
         Raises:
-            RouterError: The environment can't be made, the port is taken, the router ended or did
-                not answer within `timeout` seconds.
+            RouterError: The environment can't be made, the address can't be listened on, the router
+                ended or did not answer within `timeout` seconds.
         """
         if self.running:
             return
         executable = self._executable or crossbar_executable(progress=self._progress)
+        reason = obstacle(self.host, self.port)
+        if reason is not None:
+            raise RouterError(f"cannot start the router at {self._authority}: {reason}")
         if self.port == 0:
             self.port = free_port(self.host)
-        elif not is_free(self.host, self.port):
-            raise RouterError(f"cannot start the router: {self._authority} is in use")
         try:
             self._spawn(executable)
             self._wait_until_ready(timeout)

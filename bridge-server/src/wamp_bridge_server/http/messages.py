@@ -91,12 +91,10 @@ class MessageRequests:
 def _payload(ask: Asking, body: bodies.Call | bodies.Publish) -> tuple[list[Any], dict[str, Any]]:
     if body.params is not None and (body.args is not None or body.kwargs is not None):
         raise Unprocessable('Give "params", or "args" and "kwargs", not both.')
-    args, kwargs = body.args or [], body.kwargs or {}
-    if isinstance(body.params, list):
-        args = body.params
-    elif body.params is not None:
-        kwargs = body.params
-    return ask.values(args, "args"), ask.values(kwargs, "kwargs")
+    if body.params is not None:
+        params = ask.values(body.params, "params")
+        return (params, {}) if isinstance(params, list) else ([], params)
+    return ask.values(body.args or [], "args"), ask.values(body.kwargs or {}, "kwargs")
 
 
 def _respond_async(request: web.Request) -> bool:

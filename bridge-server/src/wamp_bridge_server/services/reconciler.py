@@ -72,7 +72,7 @@ class Reconciler:
         for group in groups:
             if group not in self._changed.get(group.app, ()) and group not in self._waiters:
                 continue  # it is right already
-            if group.app in self._workers or self._backend.session(group.app).awaited:
+            if group.app in self._workers:
                 future: asyncio.Future[None] = loop.create_future()
                 self._waiters.setdefault(group, []).append(future)
                 futures.append(future)
@@ -129,11 +129,11 @@ class Reconciler:
         changed = self._changed.setdefault(app, {})
         while changed:
             session = self._backend.session(app)  # asked each time: it may be another by now
+            await session.attempted()
             if not session.joined:
-                if not session.awaited:
-                    for group in list(changed):
-                        group.delay = session.reason
-                        self._release(group)
+                for group in list(changed):
+                    group.delay = session.reason
+                    self._release(group)
                 return  # `joined` begins anew
             batch = [changed.popitem()[0] for _ in range(min(AT_ONCE, len(changed)))]
             if not all(await asyncio.gather(*(self._match(session, group) for group in batch))):

@@ -142,11 +142,6 @@ class MemorySession:
         return bool(self._serving)
 
     @property
-    def awaited(self) -> bool:
-        """Whether it is about to join."""
-        return not self._decided.is_set()
-
-    @property
     def reason(self) -> str | None:
         """Why it isn't joined, for a person; None where it is."""
         return None if self.joined else _CLOSED
@@ -160,6 +155,10 @@ class MemorySession:
     def features(self) -> frozenset[str]:
         """What this backend can do."""
         return FEATURES
+
+    async def attempted(self) -> None:
+        """See `backends.base.Session`."""
+        await self._decided.wait()
 
     async def call(
         self, procedure: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, timeout: float

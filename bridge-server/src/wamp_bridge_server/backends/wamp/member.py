@@ -116,11 +116,6 @@ class Member:
         return self._current is not None and not self._current.session.ended.done()
 
     @property
-    def awaited(self) -> bool:
-        """Whether its first attempt to join is under way."""
-        return not self.joined and not self._tried.is_set()
-
-    @property
     def reason(self) -> str | None:
         """Why it isn't joined, for a person; None where it is."""
         return self._reason
@@ -129,6 +124,10 @@ class Member:
     def features(self) -> frozenset[str]:
         """What the router announced; nothing where it is away."""
         return frozenset() if self._current is None else self._current.session.features
+
+    async def attempted(self) -> None:
+        """See `backends.base.Session`."""
+        await self._tried.wait()
 
     async def call(
         self, procedure: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, timeout: float

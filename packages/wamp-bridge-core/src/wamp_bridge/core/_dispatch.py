@@ -91,7 +91,12 @@ class HandlerCall:
         self._token: contextvars.Token[tuple[Details | None, Any]] | None = None
 
     def __call__(self) -> Any:
-        return self.handler.function(*self._args, **self._kwargs)
+        try:
+            return self.handler.function(*self._args, **self._kwargs)
+        except StopIteration as error:
+            # No future takes one, so who waits for a thread's would wait for ever. A coroutine's
+            # is this error, too (PEP 479).
+            raise RuntimeError("the handler raised StopIteration") from error
 
     def __enter__(self) -> Self:
         self._token = current_delivery.set(self._delivery)
@@ -188,7 +193,7 @@ class Dispatcher:
                 return
             call = self._call_for(envelope, request, delivery_id)
         except BridgeError as error:
-            yield self._refusal(error)
+            yield self._refusal(error, request)
             return
         if call is None:
             yield NO_CONTENT
@@ -213,7 +218,7 @@ class Dispatcher:
             raise VerificationError("the request is not signed by this app's bridge")
         return self._signer.verify(request.headers, request.body, self._clock())
 
-    def _refusal(self, error: BridgeError) -> Response:
+    def _refusal(self, error: BridgeError, request: Request) -> Response:
         if isinstance(error, ConfigurationError):
             _logger.error("wamp-bridge can't serve this app: %s", error)
             error = BridgeError("the app is not set up rightly; its log says why")
@@ -221,7 +226,10 @@ class Dispatcher:
             _logger.error("refused what may be the bridge: WAMP_BRIDGE_SECRET is not set")
         else:
             _logger.warning(
-                "refused a request of the bridge with %d: %s", error.status, _shown(str(error))
+                "refused a request of the bridge for /%s with %d: %s",
+                _shown(request.path.lstrip("/")),
+                error.status,
+                _shown(str(error)),
             )
         return error_answer(error)
 

@@ -29,7 +29,7 @@ from wamp_bridge.core._requests import (
     json_of,
     payload,
 )
-from wamp_bridge.core._uris import escape_segment
+from wamp_bridge.core._uris import check_uri, escape_segment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -84,8 +84,8 @@ def call(
         members["callback"] = callback_url(settings, callback)
         budget = settings.timeout
         read = _pending
-    uri = settings.resolve(procedure)
-    return _ask("POST", f"call/{escape_segment(uri)}/", members, budget, read, repeatable=False)
+    path = f"call/{_segment(settings, procedure)}/"
+    return _ask("POST", path, members, budget, read, repeatable=False)
 
 
 def publish(
@@ -101,8 +101,7 @@ def publish(
     members = payload(args, kwargs)
     members["options"] = dict(options) if options is not None else None
     budget = _budget(settings, timeout)
-    uri = settings.resolve(topic)
-    path = f"publish/{escape_segment(uri)}/"
+    path = f"publish/{_segment(settings, topic)}/"
     return _ask("POST", path, members, budget, _publication, repeatable=False)
 
 
@@ -210,6 +209,13 @@ def own_url(settings: Settings) -> str:
             "dispatcher is mounted"
         )
     return settings.callback_url
+
+
+def _segment(settings: Settings, name: str) -> str:
+    """The URI that a name stands for, as a segment of a path."""
+    uri = settings.resolve(name)
+    check_uri(uri)
+    return escape_segment(uri)
 
 
 def _budget(settings: Settings, timeout: float | None) -> float:
