@@ -36,9 +36,7 @@ def run_awaiting(function: Awaiting[_T]) -> _T:
 
     In this thread; or in another one, where a loop of this one is busy with us.
     """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _on_a_loop():
         return asyncio.run(function())
     context = contextvars.copy_context()
     with ThreadPoolExecutor(1) as executor:
@@ -106,3 +104,11 @@ def layers(function: Any) -> Iterator[tuple[Any, Sequence[Any]]]:
             function, before = call, (function,)
         else:
             return
+
+
+def _on_a_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
