@@ -5,6 +5,34 @@
 
 from wamp_bridge_server.store._store import Store
 from wamp_bridge_server.store.errors import StoreError
-from wamp_bridge_server.store.records import EndpointRecord, Kind, Match, Record, SourceRecord
+from wamp_bridge_server.store.records import (
+    Arrival,
+    DeadLetter,
+    DeadLetters,
+    DeliveryRecord,
+    DeliveryType,
+    EndpointRecord,
+    FailedAttempt,
+    Kind,
+    LaneCount,
+    Match,
+    Record,
+    SourceRecord,
+)
 
-__all__ = ["EndpointRecord", "Kind", "Match", "Record", "SourceRecord", "Store", "StoreError"]
+__all__ = [
+    "Arrival",
+    "DeadLetter",
+    "DeadLetters",
+    "DeliveryRecord",
+    "DeliveryType",
+    "EndpointRecord",
+    "FailedAttempt",
+    "Kind",
+    "LaneCount",
+    "Match",
+    "Record",
+    "SourceRecord",
+    "Store",
+    "StoreError",
+]

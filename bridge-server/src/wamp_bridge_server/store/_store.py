@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from wamp_bridge_server.store.commits import Commits
 from wamp_bridge_server.store.database import Database
+from wamp_bridge_server.store.dead_letters import DeadLetterRoom
+from wamp_bridge_server.store.deliveries import Deliveries
 from wamp_bridge_server.store.nonces import Nonce, SpendNonces
 from wamp_bridge_server.store.rows import Change, read_endpoints, read_sources, write_changes
 
@@ -16,12 +18,17 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """Endpoints, sources and nonces, in a database. Made by `open`; safe for concurrent use."""
+    """Endpoints, sources, nonces and deliveries, in a database.
+
+    Made by `open`; safe for concurrent use. `deliveries` and `dead_letters` are rooms of their own.
+    """
 
     def __init__(self, database: Database, commits: Commits) -> None:
         self._database = database
         self._commits = commits
         self._spend_nonces = SpendNonces()
+        self.deliveries = Deliveries(database, commits)
+        self.dead_letters = DeadLetterRoom(database, commits)
 
     @classmethod
     async def open(cls, url: str, *, busy_timeout: float = 5.0) -> Store:
