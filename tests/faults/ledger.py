@@ -79,6 +79,11 @@ class Reckoning:
     """Calls that were made more than once."""
 
     @property
+    def owed(self) -> int:
+        """How many events and outcomes must still arrive."""
+        return len(self.lost_events) + len(self.lost_calls)
+
+    @property
     def faults(self) -> dict[str, int]:
         """How many of each kind there must be none of."""
         return {
@@ -101,8 +106,8 @@ class Ledger:
         """By lane, the publications that the router acknowledged, with their numbers."""
         self.unheard: set[int] = set()
         """Publications made while nobody was subscribed for sure."""
-        self.accepted: set[str] = set()
-        """Calls that were answered 202."""
+        self.accepted: list[str] = []
+        """Calls that were answered 202, in this order."""
         self.made: Counter[int] = Counter()
         """How often the callee was asked for each call, by its number."""
 
@@ -111,11 +116,6 @@ class Ledger:
         self.publications[lane][publication] = number
         if not heard:
             self.unheard.add(publication)
-
-    def owed(self, arrivals: Iterable[Arrival], committed: Mapping[str, set[int]] | None) -> int:
-        """How many events and outcomes have not arrived and still must."""
-        found = self.reckon(arrivals, committed)
-        return len(found.lost_events) + len(found.lost_calls)
 
     def reckon(
         self, arrivals: Iterable[Arrival], committed: Mapping[str, set[int]] | None
@@ -140,7 +140,7 @@ class Ledger:
                 result.committed = (result.committed or 0) + len(promised)
                 result.uncommitted = (result.uncommitted or 0) + len(heard - promised)
         outcomes = {about for lane in came.values() for about in lane.messages}
-        result.lost_calls = sorted(self.accepted - outcomes)
+        result.lost_calls = [call for call in self.accepted if call not in outcomes]
         result.called_twice = sorted(number for number, times in self.made.items() if times > 1)
         return result
 

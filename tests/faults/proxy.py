@@ -182,10 +182,12 @@ class _Link:
         except OSError:
             if not self._vanished:
                 self.reset()
-        if writer is self._target and (self._vanished or writer.is_closing()):
-            self._close()  # the client has done with it, and nobody else is to be told
-        elif not self._vanished and not writer.is_closing():
-            writer.write_eof()
+        if self._vanished:
+            if writer is self._target:
+                self._close()  # the client has done with it; it alone may know
+        elif not writer.is_closing():
+            with suppress(OSError):  # reset in this moment
+                writer.write_eof()
 
     async def _pass_on(self, chunk: bytes, writer: asyncio.StreamWriter) -> None:
         if isinstance(self._fault, Delay):
