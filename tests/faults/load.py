@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import random
+from collections import Counter
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -38,8 +40,8 @@ class Load:
         self._events = events
         self._calls = calls
         self._callbacks = f"http://127.0.0.1:{scene.bridge_to_app.port}/"
-        self.refused = 0
-        """Calls of the app that got no 202."""
+        self.statuses: Counter[int] = Counter()
+        """What the bridge answered the app's calls; 0 is no answer."""
         self.served = 0
         """Calls that the app answered to a WAMP caller."""
         self.failed = 0
@@ -101,12 +103,13 @@ class Load:
         body = {"params": [number], "callback": self._callbacks}
         try:
             async with http.post(f"call/{WORK}/", json=body) as response:
-                if response.status == 202:
-                    self._scene.ledger.accepted.append((await response.json())["id"])
-                    return
+                answer = await response.json()
         except (aiohttp.ClientError, OSError, TimeoutError):
-            pass
-        self.refused += 1
+            self.statuses[0] += 1
+            return
+        self.statuses[response.status] += 1
+        if response.status == HTTPStatus.ACCEPTED:
+            self._scene.ledger.accepted.append(answer["id"])
 
 
 async def _until(ends: Iterable[asyncio.Future[None]], work: Coroutine[Any, Any, None]) -> None:

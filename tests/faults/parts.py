@@ -64,7 +64,7 @@ class WatchedBridge(ServedBridge):
 
     def __init__(self, folder: Path, router_url: str, settings: str = "") -> None:
         self._tasks = folder / "tasks.json"
-        self._database = folder / "bridge.db"
+        self.database = folder / "bridge.db"
         program = (str(TESTS / "faults/watched.py"), str(self._tasks))
         super().__init__(folder, router_url, program=program, settings=settings)
 
@@ -91,7 +91,7 @@ class WatchedBridge(ServedBridge):
         To be asked while it runs: who closes a database last changes its files.
         """
         found: dict[str, set[int]] = {}
-        address = f"file:{self._database}?mode=ro"
+        address = f"file:{self.database}?mode=ro"
         with contextlib.closing(sqlite3.connect(address, uri=True)) as database:
             known = "SELECT 1 FROM sqlite_master WHERE name = 'received'"
             if database.execute(known).fetchone() is None:

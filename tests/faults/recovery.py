@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from faults.load import loaded
@@ -50,6 +51,8 @@ async def suffer(
             complaints.append(f"not back within {WITHIN:g} s")
     reckoning = await settled(scene)
     complaints += await _left_behind(scene, before)
+    complaints += _bad_answers(load)
+    complaints += await _bad_end(scene)
     return Row(name, reckoning, back, tuple(complaints))
 
 
@@ -120,3 +123,19 @@ async def _left_behind(scene: Scene, before: _Rest) -> list[str]:
     with suppress(AssertionError):
         await eventually(none, within=WITHIN)
     return found
+
+
+def _bad_answers(load: Load) -> list[str]:
+    """Errors of the bridge's own, but the one that says that it can't now."""
+    return [
+        f"answered {status}"
+        for status in sorted(load.statuses)
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.SERVICE_UNAVAILABLE
+    ]
+
+
+async def _bad_end(scene: Scene) -> list[str]:
+    """What is wrong with how it ends, and what it logged that nobody had thought of."""
+    status = await asyncio.to_thread(scene.bridge.stop)
+    found = [f"ended with {status}"] * (status != 0)
+    return found + ["logged a traceback"] * ("Traceback" in scene.bridge.output)
