@@ -24,7 +24,9 @@ from wamp_bridge_server.services.arrivals import Arrivals
 from wamp_bridge_server.services.calls import Calls
 from wamp_bridge_server.services.endpoints import Endpoints
 from wamp_bridge_server.services.health import Health
+from wamp_bridge_server.services.inbox import Inbox
 from wamp_bridge_server.services.publishing import Publishing
+from wamp_bridge_server.services.recipients import Recipients
 from wamp_bridge_server.services.reconciler import Reconciler
 from wamp_bridge_server.services.reloading import Reloading
 from wamp_bridge_server.services.sources import Sources
@@ -33,7 +35,7 @@ from wamp_bridge_server.store import Store
 
 if TYPE_CHECKING:
     from wamp_bridge_server.backends.wamp import Identity
-    from wamp_bridge_server.callbacks.outbox import Recipient
+    from wamp_bridge_server.callbacks.recipients import Recipient
     from wamp_bridge_server.config import Config
 
 FIXED = ("listen", "tls", "router", "store")
@@ -124,24 +126,36 @@ class Bridge:
         started.push_async_callback(sender.close)
         self._identities = identities_of(config.apps)
         backend = open_backend(config.router, self._identities)
-        outbox = Outbox(sender, declined=lambda recipient: _declined(endpoints, recipient))
+        recipients = Recipients(apps, table)
+        outbox = Outbox(
+            sender, store, recipients, lambda recipient: _declined(endpoints, recipient)
+        )
         started.push_async_callback(outbox.close)
+        await outbox.load()
+        inbox = Inbox(
+            store,
+            outbox,
+            recipients.policy_of,
+            lambda app, paused: backend.session(app).pause(paused=paused),
+        )
+        started.push_async_callback(inbox.close)
         reconciler = Reconciler(table, backend)
-        await backend.start(Arrivals(table, reconciler, sender, outbox))
+        await backend.start(Arrivals(table, reconciler, sender, inbox))
         started.push_async_callback(backend.close)
         started.push_async_callback(reconciler.close)
         endpoints = Endpoints(table, store, reconciler, outbox)
         await endpoints.start(apps.by_name)
         started.push_async_callback(endpoints.close)
+        outbox.start()
         sources = Sources(apps, table, endpoints, store, sender)
         await sources.start(
             (apps.by_name[name], url) for name, app in config.apps.items() for url in app.sources
         )
         started.push_async_callback(sources.close)
-        self._reloading = Reloading(apps, table, endpoints, sources, reconciler, backend)
-        calls = Calls(backend, outbox)
+        self._reloading = Reloading(apps, table, endpoints, sources, reconciler, backend, outbox)
+        calls = Calls(backend, inbox)
         started.push_async_callback(calls.close)
-        health = Health(backend, table, outbox)
+        health = Health(backend, table, inbox, outbox, store)
         self._authentication = authentication = Authentication(apps, store)
         server = HttpServer(authentication, calls, Publishing(backend), endpoints, sources, health)
         self._tls = ListenerTls(config.tls) if config.tls is not None else None

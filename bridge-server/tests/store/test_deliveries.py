@@ -82,7 +82,7 @@ async def test_a_publication_is_kept_once_for_each_subscription(store: Store) ->
     ]
     kept = await store.deliveries.keep(arrivals)
     assert [record and record.id for record in kept] == ["a", "b", None, "d"]
-    await store.deliveries.arrived([record for record in kept if record is not None])
+    await store.deliveries.arrived([record.seq for record in kept if record is not None], [])
     again = await store.deliveries.keep([Arrival(delivery("e"), "sub_1", 7)])
     assert again == [None]
 
@@ -101,7 +101,7 @@ async def test_what_arrived_is_gone_with_its_attempts(store: Store) -> None:
     assert await rows_of(store, attempts) == 2
     page = await store.deliveries.due("shop", "sub_1", 40.0, number=1, size=1, but=[])
     assert [record.attempts for record in page.records] == [2]
-    await store.deliveries.arrived([page.records[0], second])
+    await store.deliveries.arrived([first.seq, second.seq], [first.seq])
     assert await store.deliveries.lanes() == []
     assert await rows_of(store, attempts) == 0
 
@@ -175,7 +175,7 @@ async def test_many_at_once(store: Store, number: int) -> None:
     kept = [r for r in await store.deliveries.keep(arrivals) if r is not None]
     assert [record.id for record in kept] == [f"m{n}" for n in range(number)]
     assert [record.seq for record in kept] == sorted(record.seq for record in kept)
-    await store.deliveries.arrived(kept)
+    await store.deliveries.arrived([record.seq for record in kept], [])
     assert await store.deliveries.lanes() == []
 
 

@@ -165,6 +165,24 @@ class CrossbarKey(msgspec.Struct, frozen=True, kw_only=True):
     secret: Secret
 
 
+class DeliveryConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How events and outcomes are delivered, and how much of them is kept. Times are in seconds.
+
+    `schedule` are the waits before each attempt, counted from the one before, each more or less by
+    the share `jitter`. `timeout` is how long an attempt may take, `retry_after` how much wait an
+    app may ask for. Dead letters are kept for `dead_letters`. Of what waits and what is dead,
+    `most` deliveries and `most_bytes` of their bodies are kept for an app.
+    """
+
+    schedule: tuple[float, ...] = (0, 5, 300, 1800, 7200, 18000, 36000, 36000)
+    jitter: float = 0.2
+    timeout: float = 15.0
+    retry_after: float = 3600.0
+    dead_letters: float = 30 * 86_400.0
+    most: int = 1_000_000
+    most_bytes: int = 1024**3
+
+
 class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A tenant of the bridge.
 
@@ -172,7 +190,8 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     `sources` are URLs of dispatchers that need no announcement. `callbacks` is None where they may
     go to globally routable addresses, ports 80 and 443. `rate` is requests a second, None for no
     limit. `anonymous` lets requests of Crossbar's clients in that say nothing of who asks.
-    `router_auth` is None where the router section's holds.
+    `deliveries` says how what is sent to it gets there. `router_auth` is None where the router
+    section's holds.
     """
 
     name: str
@@ -184,6 +203,7 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     rate: float | None = None
     crossbar: CrossbarKey | None = None
     anonymous: bool = False
+    deliveries: DeliveryConfig = DeliveryConfig()
     router_auth: RouterAuth | None = None
 
 

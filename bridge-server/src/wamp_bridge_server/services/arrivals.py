@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import structlog
@@ -9,14 +10,15 @@ import structlog
 from wamp_bridge_server.backends.base import WampError
 from wamp_bridge_server.callbacks import envelopes
 from wamp_bridge_server.callbacks.invocations import invoke
-from wamp_bridge_server.callbacks.outbox import Delivery
 from wamp_bridge_server.errors import NO_SUCH_PROCEDURE, UNAVAILABLE
+from wamp_bridge_server.identifiers import new_id
+from wamp_bridge_server.store import Arrival, DeliveryRecord
 from wamp_bridge_server.values import NotJson
 
 if TYPE_CHECKING:
     from wamp_bridge_server.backends.base import Event, Invocation, Result
-    from wamp_bridge_server.callbacks.outbox import Outbox
     from wamp_bridge_server.callbacks.sender import Sender
+    from wamp_bridge_server.services.inbox import Inbox
     from wamp_bridge_server.services.reconciler import Reconciler
     from wamp_bridge_server.services.table import Table
 
@@ -26,13 +28,11 @@ log = structlog.get_logger("wamp_bridge.arrivals")
 class Arrivals:
     """Hands invocations and events to the endpoints that they are for."""
 
-    def __init__(
-        self, table: Table, reconciler: Reconciler, sender: Sender, outbox: Outbox
-    ) -> None:
+    def __init__(self, table: Table, reconciler: Reconciler, sender: Sender, inbox: Inbox) -> None:
         self._table = table
         self._reconciler = reconciler
         self._sender = sender
-        self._outbox = outbox
+        self._inbox = inbox
         self._apps_of_sessions: dict[int, str] = {}
 
     def joined(self, app: str) -> None:
@@ -72,7 +72,7 @@ class Arrivals:
             endpoint.busy -= 1
 
     def received(self, app: str, event: Event) -> None:
-        """Have an event delivered to whom it is for."""
+        """Have an event kept for whom it is for, and then delivered."""
         group = self._table.groups.get((app, "topic", event.uri, event.match))
         if group is None:
             return  # taken back while the event was on its way
@@ -81,5 +81,17 @@ class Arrivals:
         except NotJson as error:
             log.warning("event not delivered", app=app, topic=event.topic, reason=str(error))
             return
+        now = time.time()
         for endpoint in group.recipients():
-            self._outbox.put(endpoint, Delivery(body, about=f"event on {event.topic}"))
+            delivery = DeliveryRecord(
+                id=new_id("msg"),
+                app=app,
+                lane=endpoint.lane,
+                type="event",
+                uri=event.uri,
+                match=event.match,
+                body=body,
+                created_at=now,
+                due_at=now,
+            )
+            self._inbox.put(Arrival(delivery, endpoint.subscription, event.publication))

@@ -16,7 +16,6 @@ import structlog
 
 from wamp_bridge_server.backends.base import Result, Unavailable, Undeliverable, WampError
 from wamp_bridge_server.callbacks import envelopes
-from wamp_bridge_server.callbacks.outbox import Delivery
 from wamp_bridge_server.errors import (
     CANCELED,
     INVALID_ARGUMENT,
@@ -29,14 +28,15 @@ from wamp_bridge_server.errors import (
 )
 from wamp_bridge_server.errors import Unavailable as UnavailableProblem
 from wamp_bridge_server.identifiers import new_id
+from wamp_bridge_server.store import Arrival, DeliveryRecord
 from wamp_bridge_server.values import NotJson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from wamp_bridge_server.backends.base import Backend
-    from wamp_bridge_server.callbacks.outbox import Outbox
     from wamp_bridge_server.services.apps import App
+    from wamp_bridge_server.services.inbox import Inbox
 
 DEFAULT_SECONDS = 30.0
 DEFAULT_ASYNCHRONOUS_SECONDS = 3600.0
@@ -47,22 +47,6 @@ RUNNING_CALLS_AN_APP = 1_000
 CONFLICT = 409
 
 log = structlog.get_logger("wamp_bridge.calls")
-
-
-@dataclass(frozen=True, slots=True)
-class Callback:
-    """Where the outcome of one call goes. A `callbacks.outbox.Recipient`."""
-
-    app: str
-    url: str
-    resting: bool = False
-    ordered: bool = False
-    concurrency: int = 10
-
-    @property
-    def lane(self) -> tuple[str, str]:
-        """Calls with one callback URL share a lane."""
-        return self.app, self.url
 
 
 @dataclass(slots=True, eq=False)
@@ -91,9 +75,9 @@ class PendingCall:
 class Calls:
     """Makes calls for apps, each in its app's own session."""
 
-    def __init__(self, backend: Backend, outbox: Outbox) -> None:
+    def __init__(self, backend: Backend, inbox: Inbox) -> None:
         self._backend = backend
-        self._outbox = outbox
+        self._inbox = inbox
         self._calls: dict[str, PendingCall] = {}
         self._ended: deque[PendingCall] = deque()
         self._running: dict[str, int] = {}
@@ -212,8 +196,18 @@ class Calls:
         call.outcome = outcome
         self._ended.append(call)
         if call.callback is not None:
-            recipient = Callback(call.app, call.callback)
-            self._outbox.put(recipient, Delivery(body, about=f"outcome of {call.procedure}"))
+            now = time.time()
+            delivery = DeliveryRecord(
+                id=new_id("msg"),
+                app=call.app,
+                lane=call.callback,
+                type="error" if isinstance(outcome, WampError) else "result",
+                uri=call.procedure,
+                body=body,
+                created_at=now,
+                due_at=now,
+            )
+            self._inbox.put(Arrival(delivery))
 
     def _forget_old(self) -> None:
         """Let go of what ended long ago, and of the oldest where there are too many."""

@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wamp_bridge_server.backends.base import Backend
     from wamp_bridge_server.callbacks.outbox import Outbox
+    from wamp_bridge_server.services.inbox import Inbox
     from wamp_bridge_server.services.table import Table
+    from wamp_bridge_server.store import Store
 
 
 class Health:
     """Whether requests will be answered, and what the bridge holds."""
 
-    def __init__(self, backend: Backend, table: Table, outbox: Outbox) -> None:
+    def __init__(
+        self, backend: Backend, table: Table, inbox: Inbox, outbox: Outbox, store: Store
+    ) -> None:
         self._backend = backend
         self._table = table
+        self._inbox = inbox
         self._outbox = outbox
+        self._store = store
         self.serving = False
 
     def stopping(self) -> None:
@@ -26,10 +32,15 @@ class Health:
     def report(self) -> dict[str, Any]:
         """The report; `status` is `ready` when requests will be answered."""
         joined = self._backend.joined
+        working = self._store.trouble is None
+        stocks = self._outbox.stocks.values()
         return {
-            "status": "ready" if joined and self.serving else "not ready",
+            "status": "ready" if joined and working and self.serving else "not ready",
             "router": "joined" if joined else "away",
+            "store": "working" if working else "failing",
             "phase": "serving" if self.serving else "starting or stopping",
             "endpoints": len(self._table.endpoints),
-            "deliveries_waiting": self._outbox.waiting,
+            "deliveries_waiting": self._inbox.waiting + self._outbox.waiting,
+            "dead_letters": sum(stock.dead for stock in stocks),
+            "events_refused": sum(stock.refused for stock in stocks),
         }

@@ -32,7 +32,7 @@ def key_of(record: EndpointRecord) -> Key:
 
 @dataclass(slots=True, eq=False)
 class Endpoint:
-    """A record with what is known of it at run time. Also a `callbacks.outbox.Recipient`.
+    """A record with what is known of it at run time. Also a `callbacks.recipients.Recipient`.
 
     `suspected`, `withdrawn`, `declined` and `barred` are reasons: why its app may be gone, why it
     is taken for gone, how it said that it wants nothing more of this, why it may not be held.
@@ -50,6 +50,16 @@ class Endpoint:
     def lane(self) -> str:
         """Its id."""
         return self.record.id
+
+    @property
+    def subscription(self) -> str:
+        """What gets a publication once: itself, or all of those of which one gets it."""
+        return self.record.id if self.alone else "\n".join(self.group.key)
+
+    @property
+    def alone(self) -> bool:
+        """Whether it gets each event of its own; else, one of its like gets it."""
+        return self.record.source is None or bool(self.record.options.get("fanout"))
 
     @property
     def app(self) -> str:
@@ -194,7 +204,7 @@ class Group:
         for endpoint in self.endpoints:
             if endpoint.barred is not None:
                 continue
-            if endpoint.record.source is None or endpoint.record.options.get("fanout"):
+            if endpoint.alone:
                 chosen.append(endpoint)
             else:
                 replicas.append(endpoint)

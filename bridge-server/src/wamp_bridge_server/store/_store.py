@@ -30,6 +30,11 @@ class Store:
         self.deliveries = Deliveries(database, commits)
         self.dead_letters = DeadLetterRoom(database, commits)
 
+    @property
+    def trouble(self) -> str | None:
+        """Why it last refused, for a person; None since something was written again."""
+        return self._database.trouble
+
     @classmethod
     async def open(cls, url: str, *, busy_timeout: float = 5.0) -> Store:
         """Open the store, make it if it isn't there, and bring its schema up to date.

@@ -9,8 +9,9 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from sqlalchemy import URL, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
 _PREFIX = "sqlite:///"
 _MEMORY = ":memory:"
 
+log = structlog.get_logger("wamp_bridge.store")
+
 
 class Database:
     """An open database, migrated, and locked against a second bridge.
 
     Reading and writing raise `StoreError` alone for what the database does; `name` says in
-    errors which it is.
+    errors which it is. `trouble` is why it last refused, None since something was written again.
     """
 
     def __init__(self, url: str, *, busy_timeout: float = 5.0) -> None:
@@ -51,6 +54,7 @@ class Database:
         if not url.startswith(_PREFIX) or not path:
             raise StoreError("the URL of a store is sqlite:///PATH")
         self.name = f"store {path}"
+        self.trouble: str | None = None
         self._path = None if path == _MEMORY else Path(path)
         self._lock = FileLock(self._path) if self._path else None
         self._inode: tuple[int, int] | None = None
@@ -94,11 +98,15 @@ class Database:
         Raises:
             StoreError: What the database or its file refused, in particular at the commit.
         """
-        async with self._connection("BEGIN IMMEDIATE") as connection:
-            self._check_file()
-            async with connection.begin():
-                yield connection
+        async with self._noting_trouble():
+            async with self._connection("BEGIN IMMEDIATE") as connection:
                 self._check_file()
+                async with connection.begin():
+                    yield connection
+                    self._check_file()
+            if self.trouble is not None:
+                log.info("the store works again", store=self.name)
+                self.trouble = None
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -107,10 +115,22 @@ class Database:
         Raises:
             StoreError: What the database or its file refused.
         """
-        async with self._connection("BEGIN") as connection:
+        async with self._noting_trouble(), self._connection("BEGIN") as connection:
             self._check_file()
             async with connection.begin():
                 yield connection
+
+    @contextlib.asynccontextmanager
+    async def _noting_trouble(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except StoreError as error:
+            # What a row or a statement did is its author's affair.
+            if not isinstance(error.__cause__, IntegrityError | DataError):
+                if self.trouble is None:
+                    log.error("the store fails", reason=str(error))  # noqa: TRY400 - no bug
+                self.trouble = str(error)
+            raise
 
     @contextlib.asynccontextmanager
     async def _connection(self, begin: str) -> AsyncIterator[AsyncConnection]:

@@ -65,9 +65,14 @@ class Deliveries:
         """
         return await self._commits.submit(_write_batches, arrivals)
 
-    async def arrived(self, records: Sequence[DeliveryRecord]) -> None:
-        """Forget deliveries, and that they ever failed: they are where they belong."""
-        await self._commits.submit(_forget_batches, records)
+    async def arrived(self, seqs: Sequence[int], tried: Sequence[int]) -> None:
+        """Forget deliveries: they are where they belong.
+
+        Args:
+            seqs: Which.
+            tried: Those of them that failed before, which is forgotten with them.
+        """
+        await self._commits.submit(_forget_batches, (seqs, tried))
 
     async def failed(self, failed: Sequence[FailedAttempt]) -> None:
         """Note attempts that failed, and when the next ones are due."""
@@ -226,10 +231,10 @@ async def _write_batches(
 
 
 async def _forget_batches(
-    connection: AsyncConnection, batches: Sequence[Sequence[DeliveryRecord]]
+    connection: AsyncConnection, batches: Sequence[tuple[Sequence[int], Sequence[int]]]
 ) -> list[None]:
-    records = [record for batch in batches for record in batch]
-    await forget(connection, [r.seq for r in records], [r.seq for r in records if r.attempts])
+    seqs = [seq for seqs, _ in batches for seq in seqs]
+    await forget(connection, seqs, [seq for _, tried in batches for seq in tried])
     return [None] * len(batches)
 
 
