@@ -21,9 +21,11 @@ from wamp_bridge_server.http.server import HttpServer
 from wamp_bridge_server.http.tls import ListenerTls
 from wamp_bridge_server.services.apps import Apps
 from wamp_bridge_server.services.arrivals import Arrivals
+from wamp_bridge_server.services.asynchronous import AsynchronousCalls
 from wamp_bridge_server.services.calls import Calls
 from wamp_bridge_server.services.endpoints import Endpoints
 from wamp_bridge_server.services.health import Health
+from wamp_bridge_server.services.idempotency import Idempotency
 from wamp_bridge_server.services.inbox import Inbox
 from wamp_bridge_server.services.publishing import Publishing
 from wamp_bridge_server.services.recipients import Recipients
@@ -153,11 +155,24 @@ class Bridge:
         )
         started.push_async_callback(sources.close)
         self._reloading = Reloading(apps, table, endpoints, sources, reconciler, backend, outbox)
-        calls = Calls(backend, inbox)
-        started.push_async_callback(calls.close)
+        asynchronous = AsynchronousCalls(backend, store, inbox, outbox, apps)
+        started.push_async_callback(asynchronous.close)
+        await asynchronous.start()
+        idempotency = Idempotency(store)
+        await idempotency.start()
+        started.push_async_callback(idempotency.close)
         health = Health(backend, table, inbox, outbox, store)
         self._authentication = authentication = Authentication(apps, store)
-        server = HttpServer(authentication, calls, Publishing(backend), endpoints, sources, health)
+        server = HttpServer(
+            authentication,
+            Calls(backend),
+            asynchronous,
+            Publishing(backend),
+            idempotency,
+            endpoints,
+            sources,
+            health,
+        )
         self._tls = ListenerTls(config.tls) if config.tls is not None else None
         context = self._tls.context if self._tls is not None else None
         await server.start(config.listen.host, config.listen.port, context)

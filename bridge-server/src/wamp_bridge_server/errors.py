@@ -9,7 +9,8 @@
     ├── NotFound               404  no such path or object, or another app's
     ├── MethodNotAllowed       405
     ├── TooLate                408  a request that was not complete in time
-    ├── Conflict               409  a URI that is taken
+    ├── Conflict               409  a URI that is taken, a request that is under way
+    │   └── StillRunning            the request with an Idempotency-Key is under way
     ├── TooLarge               413
     ├── UnsupportedMediaType   415
     ├── Unprocessable          422  a right type with a value that isn't allowed
@@ -126,9 +127,15 @@ class TooLate(Problem):
 
 
 class Conflict(Problem):
-    """A URI that another app of this bridge or another WAMP client holds."""
+    """What the state of things doesn't allow: a URI is another's, a request is under way."""
 
     status = HTTPStatus.CONFLICT
+
+
+class StillRunning(Conflict):
+    """A request that is under way already, with this key; its answer comes with time."""
+
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}  # noqa: RUF012 - never changed
 
 
 class TooLarge(Problem):

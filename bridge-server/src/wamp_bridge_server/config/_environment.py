@@ -72,6 +72,17 @@ _APP: dict[Path, Shape] = {
     ("crossbar", "key"): "text",
     ("crossbar", "secret"): "text",
     ("anonymous",): "value",
+    ("calls",): "table",
+    ("calls", "keep"): "value",
+    ("calls", "running"): "value",
+    ("deliveries",): "table",
+    ("deliveries", "schedule"): "value",
+    ("deliveries", "jitter"): "value",
+    ("deliveries", "timeout"): "value",
+    ("deliveries", "retry_after"): "value",
+    ("deliveries", "dead_letters"): "value",
+    ("deliveries", "most"): "value",
+    ("deliveries", "most_bytes"): "value",
 }
 
 

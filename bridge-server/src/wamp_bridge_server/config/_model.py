@@ -165,6 +165,16 @@ class CrossbarKey(msgspec.Struct, frozen=True, kw_only=True):
     secret: Secret
 
 
+class CallConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """An app's asynchronous calls.
+
+    Each is kept for `keep` seconds after its end. `running` are how many may be under way at once.
+    """
+
+    keep: float = 86_400.0
+    running: int = 1_000
+
+
 class DeliveryConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How events and outcomes are delivered, and how much of them is kept. Times are in seconds.
 
@@ -190,8 +200,8 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     `sources` are URLs of dispatchers that need no announcement. `callbacks` is None where they may
     go to globally routable addresses, ports 80 and 443. `rate` is requests a second, None for no
     limit. `anonymous` lets requests of Crossbar's clients in that say nothing of who asks.
-    `deliveries` says how what is sent to it gets there. `router_auth` is None where the router
-    section's holds.
+    `calls` is about asynchronous ones. `deliveries` says how what is sent to it gets there.
+    `router_auth` is None where the router section's holds.
     """
 
     name: str
@@ -203,6 +213,7 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     rate: float | None = None
     crossbar: CrossbarKey | None = None
     anonymous: bool = False
+    calls: CallConfig = CallConfig()
     deliveries: DeliveryConfig = DeliveryConfig()
     router_auth: RouterAuth | None = None
 

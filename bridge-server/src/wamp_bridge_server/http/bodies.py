@@ -36,6 +36,9 @@ class Subscription(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     match: str | None = None
     ordered: bool | None = None
     concurrency: int | None = None
+    schedule: list[float] | None = None
+    timeout: float | None = None
+    dead_letters: float | None = None
 
 
 class Register(_Body):

@@ -13,6 +13,7 @@ from wamp_bridge_server.http.connections import Runner
 from wamp_bridge_server.http.crossbar import CrossbarRequests
 from wamp_bridge_server.http.endpoints import EndpointRequests
 from wamp_bridge_server.http.gate import check_protocol, gate
+from wamp_bridge_server.http.idempotency import Repeats
 from wamp_bridge_server.http.messages import MessageRequests
 from wamp_bridge_server.http.sources import SourceRequests
 
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 
     from wamp_bridge_server.http.asking import Asking
     from wamp_bridge_server.http.authentication import Authentication
+    from wamp_bridge_server.services.asynchronous import AsynchronousCalls
     from wamp_bridge_server.services.calls import Calls
     from wamp_bridge_server.services.endpoints import Endpoints
     from wamp_bridge_server.services.health import Health
+    from wamp_bridge_server.services.idempotency import Idempotency
     from wamp_bridge_server.services.publishing import Publishing
     from wamp_bridge_server.services.sources import Sources
 
@@ -38,7 +41,9 @@ class HttpServer:
         self,
         authentication: Authentication,
         calls: Calls,
+        asynchronous: AsynchronousCalls,
         publishing: Publishing,
+        idempotency: Idempotency,
         endpoints: Endpoints,
         sources: Sources,
         health: Health,
@@ -49,7 +54,7 @@ class HttpServer:
         self._runner: web.AppRunner | None = None
         self.address: tuple[str, int] | None = None
         self.addresses: list[tuple[str, int]] = []
-        self._route(MessageRequests(calls, publishing))
+        self._route(MessageRequests(calls, asynchronous, publishing, Repeats(idempotency)))
         self._route_endpoints(EndpointRequests(endpoints))
         self._route_sources(SourceRequests(sources))
         self._route_crossbar(CrossbarRequests(authentication, calls, publishing))

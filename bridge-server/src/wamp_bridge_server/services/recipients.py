@@ -6,16 +6,13 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from wamp_bridge_server.config import DeliveryConfig
+from wamp_bridge_server.config import DELIVERY_CHECKS, DeliveryConfig
 from wamp_bridge_server.services.table import Endpoint
 
 if TYPE_CHECKING:
     from wamp_bridge_server.callbacks.recipients import Recipient
     from wamp_bridge_server.services.apps import Apps
     from wamp_bridge_server.services.table import Table
-
-OPTIONS = ("schedule", "timeout", "dead_letters")
-"""What a subscription may say otherwise than its app's configuration."""
 
 _UNCONFIGURED = DeliveryConfig()
 
@@ -64,7 +61,7 @@ class Recipients:
         if not isinstance(recipient, Endpoint):
             return policy
         options = recipient.record.options
-        own = {name: options[name] for name in OPTIONS if name in options}
+        own = {name: options[name] for name in DELIVERY_CHECKS if name in options}
         return replace(policy, **own) if own else policy
 
     def policy_of(self, app: str) -> DeliveryConfig:

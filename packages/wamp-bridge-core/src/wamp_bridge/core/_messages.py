@@ -163,6 +163,41 @@ class PendingCall:
 
 
 @dataclass(frozen=True, slots=True)
+class CallState:
+    """How an asynchronous call stands, as the bridge tells of it.
+
+    Attributes:
+        id: Also in its `PendingCall`.
+        status: `pending`, `succeeded`, `failed` or `cancelled`.
+        result: The full result; empty where there is none.
+        error: Why it failed, or that it was cancelled; None where it was not.
+    """
+
+    id: str
+    status: str
+    result: CallResult
+    error: BridgeError | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has succeeded, failed or been cancelled."""
+        return self.status != "pending"
+
+    def value(self) -> Any:
+        """The result as `call` would have returned it.
+
+        Raises:
+            BridgeError: The call failed; the error that `call` would have raised.
+            RuntimeError: The call has not ended.
+        """
+        if not self.ended:
+            raise RuntimeError(f"call {self.id} has not ended")
+        if self.error is not None:
+            raise self.error
+        return self.result.value
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How an asynchronous call ended, as a `callback` handler receives it.
 
