@@ -36,7 +36,7 @@ async def network(
     """Have these faults on these ways, one at a time, each for so many seconds."""
     for way in ways:
         for fault in faults:
-            async with set_up(router, SETTINGS) as scene:
+            async with set_up(router) as scene:
                 trouble = having(getattr(scene, way), FAULTS[fault])
                 yield await suffer(scene, f"{way.replace('_', ' ')}: {fault}", trouble, seconds)
 
@@ -49,6 +49,3 @@ async def having(proxy: Proxy, fault: Fault) -> AsyncIterator[None]:
         yield
     finally:
         await proxy.become(PASS)
-
-
-SETTINGS = ""

@@ -61,9 +61,11 @@ async def _router_stopped(scene: Scene) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _router_killed(scene: Scene) -> AsyncIterator[None]:
+    scene.heard = False
     await asyncio.to_thread(scene.router.kill)
     yield
     await asyncio.to_thread(scene.router.start)
+    await scene.subscribed()
 
 
 @contextmanager

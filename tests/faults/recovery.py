@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from faults.load import Load
     from faults.scene import Scene
 
+STILL_SECONDS = 0.5
 WITHIN = 60.0
 """Seconds in which all must work again, all that is owed arrive, and all that is done with go."""
 
@@ -57,9 +58,19 @@ async def suffer(
 
 
 async def settled(scene: Scene) -> Reckoning:
-    """Wait until nothing is owed, in vain if need be; what came of it all."""
+    """Wait until nothing is owed or on its way, in vain if need be; what came of it all."""
+    loop = asyncio.get_running_loop()
+    found, since = scene.reckon(), loop.time()
+
+    def still() -> bool:
+        nonlocal found, since
+        before, found = found, scene.reckon()
+        if found != before:
+            since = loop.time()
+        return found.owed == 0 and loop.time() - since > STILL_SECONDS
+
     with suppress(AssertionError):  # the reckoning says what is missing
-        await eventually(lambda: scene.reckon().owed == 0, within=WITHIN)
+        await eventually(still, within=WITHIN)
     return scene.reckon()
 
 

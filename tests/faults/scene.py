@@ -97,12 +97,18 @@ class Scene:
         return self.ledger.reckon(self.app.book, self.bridge.committed())
 
 
+# What fails is tried again soon, for nobody waits five minutes here, and never given up.
+DELIVERIES = f"""
+[apps.shop.deliveries]
+schedule = {[0, 1, *[2] * 90]}
+timeout = 10
+"""
 TOKEN = {"Authorization": "Bearer token-of-shop"}
 PATIENCE = aiohttp.ClientTimeout(total=10)
 
 
 @asynccontextmanager
-async def set_up(router: CrossbarRouter, settings: str = "") -> AsyncIterator[Scene]:
+async def set_up(router: CrossbarRouter, settings: str = DELIVERIES) -> AsyncIterator[Scene]:
     """Start what goes with a router, and have the endpoints live; nothing stays behind.
 
     Args:
