@@ -65,7 +65,7 @@ class Setting:
         return told
 
     async def dead(self) -> list[str]:
-        letters = await self.store.dead_letters.page(DeadLetters(app="shop"), after="", number=999)
+        letters = await self.store.dead_letters.page(DeadLetters(app="shop"), after=0, number=999)
         return [letter.error or "" for letter in letters]
 
     async def stored(self) -> int:

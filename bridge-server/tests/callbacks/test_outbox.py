@@ -46,7 +46,7 @@ async def test_what_fails_to_the_end_is_given_up(app: CallbackServer) -> None:
         await told.deliver(Target(app.url), "a")
         await eventually(lambda: told.waiting == 0)
         assert await told.dead() == ["status 500"]
-        (letter,) = await told.store.dead_letters.page(ALL, after="", number=9)
+        (letter,) = await told.store.dead_letters.page(ALL, after=0, number=9)
         attempts = await told.store.dead_letters.attempts(letter.id)
     assert [attempt.number for attempt in attempts] == [1, 2, 3, 4]
     assert {(attempt.status, attempt.answer) for attempt in attempts} == {(500, b"sorry")}

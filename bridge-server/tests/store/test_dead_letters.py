@@ -42,7 +42,7 @@ async def letters(store: Store) -> Store:
     return store
 
 
-async def listed(store: Store, meant: DeadLetters, after: str = "", number: int = 9) -> list[str]:
+async def listed(store: Store, meant: DeadLetters, after: int = 0, number: int = 9) -> list[str]:
     found = await store.dead_letters.page(meant, after=after, number=number)
     return [letter.id for letter in found]
 
@@ -71,13 +71,11 @@ async def test_which_are_meant(letters: Store, meant: DeadLetters, ids: list[str
 
 async def test_in_pages(letters: Store) -> None:
     assert await listed(letters, ALL, number=2) == ["m1", "m2"]
-    assert await listed(letters, ALL, after="m2", number=2) == ["m3"]
+    assert await listed(letters, ALL, after=2, number=2) == ["m3"]
 
 
 async def test_as_they_are_listed(letters: Store) -> None:
-    (letter,) = await letters.dead_letters.page(
-        DeadLetters(app="shop", id="m1"), after="", number=9
-    )
+    (letter,) = await letters.dead_letters.page(DeadLetters(app="shop", id="m1"), after=0, number=9)
     assert (letter.size, letter.attempts, letter.last_status) == (5, 8, 500)
     assert (letter.error, letter.dead_at) == ("status 500", 50.0)
 
@@ -120,5 +118,7 @@ async def test_deleted_in_bites_with_their_attempts(letters: Store) -> None:
 
 
 async def test_old_ones_are_deleted(letters: Store) -> None:
-    assert await letters.dead_letters.delete_old("shop", 60.0, number=9) == (2, 10)
+    room = letters.dead_letters
+    assert await room.delete_old("shop", 60.0, lane="sub_1", but=(), number=9) == (1, 5)
+    assert await room.delete_old("shop", 99.0, lane=None, but=("sub_1",), number=9) == (1, 5)
     assert await listed(letters, ALL) == ["m3"]

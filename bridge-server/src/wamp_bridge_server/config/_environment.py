@@ -54,6 +54,7 @@ _ROOT: dict[Path, Shape] = {
     ("tls",): "table",
     ("tls", "cert"): "text",
     ("tls", "key"): "text",
+    ("grace",): "value",
     ("apps",): "table",
 }
 _APP: dict[Path, Shape] = {

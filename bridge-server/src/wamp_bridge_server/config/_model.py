@@ -222,7 +222,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All that a bridge is told.
 
     `public_urls` (scheme, host and port alone) are the authorities that requests' signatures may
-    be made for. `tls` is None where the listener speaks plain HTTP.
+    be made for. `tls` is None where the listener speaks plain HTTP. `grace` is how many seconds
+    what is under way may take to end when the bridge goes down.
     """
 
     listen: Address = Address("127.0.0.1", 8181)
@@ -230,4 +231,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     tls: TlsConfig | None = None
     router: RouterConfig = RouterConfig()
     store: StoreConfig = StoreConfig()
+    grace: float = 25.0
     apps: Mapping[str, AppConfig] = msgspec.field(default_factory=dict)

@@ -104,6 +104,7 @@ def read(values: Mapping[str, Any], vault: Vault, report: Report) -> Config:
         tls=_tls(root.table("tls"), vault),
         router=_router(root.table("router"), vault),
         store=_store(root.table("store")),
+        grace=root.get("grace", checks.grace, defaults.grace),
         apps=_apps(root.table("apps"), vault),
     )
     root.done()

@@ -68,3 +68,11 @@ class Recipients:
         """What an app's configuration says."""
         known = self._apps.by_name.get(app)
         return known.config.deliveries if known is not None else _UNCONFIGURED
+
+    def dead_letters_kept_by(self, app: str) -> dict[str, float]:
+        """How long dead letters stay for subscriptions that say so, in seconds, by their ids."""
+        return {
+            endpoint.lane: float(endpoint.record.options["dead_letters"])
+            for endpoint in self._table.of_app(app, "topic")
+            if "dead_letters" in endpoint.record.options
+        }

@@ -21,7 +21,19 @@ if TYPE_CHECKING:
     from wamp_bridge_server.store.database import Database
     from wamp_bridge_server.store.records import DeadLetters
 
-_SHOWN = ("id", "app", "lane", "type", "uri", "match", "size", "created_at", "dead_at", "attempts")
+_SHOWN = (
+    "seq",
+    "id",
+    "app",
+    "lane",
+    "type",
+    "uri",
+    "match",
+    "size",
+    "created_at",
+    "dead_at",
+    "attempts",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +72,16 @@ class DeadLetterRoom:
             rows = await connection.execute(statement)
             return [LaneCount(app, "", number, size) for app, number, size in rows]
 
-    async def page(self, meant: DeadLetters, *, after: str, number: int) -> list[DeadLetter]:
-        """Those that are meant, by their ids, behind one of them."""
+    async def page(self, meant: DeadLetters, *, after: int, number: int) -> list[DeadLetter]:
+        """Those that are meant, in the order in which they came, behind a `seq`."""
         statement = (
             select(
                 *(deliveries.c[name] for name in _SHOWN),
                 deliveries.c.last_status,
                 deliveries.c.last_error.label("error"),
             )
-            .where(*_meant(meant), deliveries.c.id > after)
-            .order_by(deliveries.c.id)
+            .where(*_meant(meant), deliveries.c.seq > after)
+            .order_by(deliveries.c.seq)
             .limit(number)
         )
         async with self._database.reading() as connection:
@@ -117,10 +129,24 @@ class DeadLetterRoom:
         """Delete some; how many they were, and of how many bytes."""
         return await self._commits.submit(_delete, _Deletion(tuple(_meant(meant)), number))
 
-    async def delete_old(self, app: str, before: float, *, number: int) -> tuple[int, int]:
-        """Delete some of an app that died before then; how many, and of how many bytes."""
-        where = (*_meant_of(app), deliveries.c.dead_at < before)
-        return await self._commits.submit(_delete, _Deletion(where, number))
+    async def delete_old(
+        self, app: str, before: float, *, lane: str | None, but: Sequence[str], number: int
+    ) -> tuple[int, int]:
+        """Delete some of an app that died before then; how many, and of how many bytes.
+
+        Args:
+            app: The app's name.
+            before: Unix seconds.
+            lane: Those of this lane alone, where one is given.
+            but: Those of these lanes are left out.
+            number: How many at most.
+        """
+        where = [*_meant_of(app), deliveries.c.dead_at < before]
+        if lane is not None:
+            where.append(deliveries.c.lane == lane)
+        if but:
+            where.append(deliveries.c.lane.not_in(but))
+        return await self._commits.submit(_delete, _Deletion(tuple(where), number))
 
 
 async def _replay(connection: AsyncConnection, items: Sequence[_Replay]) -> list[tuple[int, int]]:

@@ -166,6 +166,7 @@ class DeadLetters:
 class DeadLetter:
     """A dead letter as it is listed, without its body. Times are Unix seconds, sizes bytes."""
 
+    seq: int
     id: str
     app: str
     lane: str
