@@ -51,13 +51,13 @@ class Book:
 
 @dataclass
 class Reckoning:
-    """What came of it all. None is what nobody can know."""
+    """What came of it all."""
 
     published: int = 0
     """Events that the router acknowledged while the bridge was subscribed; each lane's count."""
-    committed: int | None = None
+    committed: int = 0
     """Events that the bridge put into its store."""
-    uncommitted: int | None = None
+    uncommitted: int = 0
     """Of those published, the ones that the bridge died, or was cut off, before it stored."""
     accepted: int = 0
     """Calls that were answered 202."""
@@ -68,7 +68,7 @@ class Reckoning:
     rewound: int = 0
     """Of those in order, repetitions that came after a later one."""
     lost_events: list[str] = field(default_factory=list)
-    """Committed (published, where nobody knows what was committed), and never arrived."""
+    """Committed, and never arrived."""
     lost_calls: list[str] = field(default_factory=list)
     """Answered 202, and the outcome never arrived."""
     renamed: list[str] = field(default_factory=list)
@@ -117,28 +117,24 @@ class Ledger:
         if not heard:
             self.unheard.add(publication)
 
-    def reckon(
-        self, arrivals: Iterable[Arrival], committed: Mapping[str, set[int]] | None
-    ) -> Reckoning:
+    def reckon(self, arrivals: Iterable[Arrival], committed: Mapping[str, set[int]]) -> Reckoning:
         """Hold what arrived against what was promised.
 
         Args:
             arrivals: In their order.
-            committed: By lane, the publications in the bridge's store; None where it keeps none.
+            committed: By lane, the publications that were put into the bridge's store.
         """
         result = Reckoning(accepted=len(self.accepted))
         came: defaultdict[str, _Lane] = defaultdict(_Lane)
         for arrival in arrivals:
             came[arrival.lane].take(arrival, result, ordered=arrival.lane in self._ordered)
         for lane, known in self.publications.items():
-            heard = known.keys() - self.unheard
+            heard, promised = known.keys() - self.unheard, committed.get(lane, set())
+            missing = sorted(promised - came[lane].messages.keys())
             result.published += len(heard)
-            promised = heard if committed is None else committed.get(lane, set())
-            missing = promised - came[lane].messages.keys()
-            result.lost_events += [f"{lane} {known.get(each, each)}" for each in sorted(missing)]
-            if committed is not None:
-                result.committed = (result.committed or 0) + len(promised)
-                result.uncommitted = (result.uncommitted or 0) + len(heard - promised)
+            result.committed += len(promised)
+            result.uncommitted += len(heard - promised)
+            result.lost_events += [f"{lane} {known.get(each, each)}" for each in missing]
         outcomes = {about for lane in came.values() for about in lane.messages}
         result.lost_calls = [call for call in self.accepted if call not in outcomes]
         result.called_twice = sorted(number for number, times in self.made.items() if times > 1)

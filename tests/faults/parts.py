@@ -89,17 +89,14 @@ class WatchedBridge(ServedBridge):
         pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="utf-8").split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
-    def committed(self) -> dict[str, set[int]] | None:
-        """The publications that it has stored, by topic; None where it stores none.
+    def committed(self) -> dict[str, set[int]]:
+        """The publications that it has stored, by topic.
 
         To be asked while it runs: who closes a database last changes its files.
         """
         found: dict[str, set[int]] = {}
         address = f"file:{self.database}?mode=ro"
         with contextlib.closing(sqlite3.connect(address, uri=True)) as database:
-            known = "SELECT 1 FROM sqlite_master WHERE name = 'received'"
-            if database.execute(known).fetchone() is None:
-                return None
             for topic, publication in database.execute(
                 "SELECT endpoints.uri, publication FROM received"
                 " JOIN endpoints ON endpoints.id = subscription"

@@ -55,7 +55,7 @@ class Row:
         )
         return [
             self.fault,
-            *("-" if count is None else str(count) for count in counts),
+            *map(str, counts),
             "-" if self.back is None else f"{self.back:.1f} s",
             "; ".join(self.wrong) or "nothing",
         ]
