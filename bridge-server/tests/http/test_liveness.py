@@ -297,6 +297,18 @@ async def test_where_most_sources_fall_silent_the_bridge_may_be_cut_off(
     assert not await cut_off()
 
 
+async def test_a_bridge_is_not_cut_off_for_more_than_a_day(
+    shop: Client, apps: list[Mortal], clock: FakeClock
+) -> None:
+    await announced(shop, *apps)
+    for each in apps[1:]:
+        await each.die()
+    await clock.until(lambda: is_one_of_four(shop), step=4)
+    clock.pass_by(23 * 3600)
+    assert await is_one_of_four(shop)
+    await clock.until(lambda: are_all(shop, ["live", *["withdrawn"] * 3]), step=600)
+
+
 async def is_one_of_four(shop: Client) -> bool:
     return await are_all(shop, ["live", "suspect", "suspect", "suspect"])
 

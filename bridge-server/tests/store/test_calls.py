@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wamp_bridge_server.store import CallRecord, DeliveryRecord, Store, StoreError
-from wamp_bridge_server.store import calls as module
 from wamp_bridge_server.store.calls import Ended, Ending
 from wamp_bridge_server.store.idempotency import Claim, Claimed, KeptAnswer, Settlement
 
@@ -118,31 +117,31 @@ async def test_a_call_and_its_key_are_kept_together(store: Store) -> None:
     assert await store.keys.claim(Claim("l", "f")) == Claimed("f", None)
 
 
-async def test_expired_calls_are_taken_away(store: Store) -> None:
-    for name in ("c1", "c2", "c3"):
-        await store.calls.begin(call(name))
-    await store.calls.end(success("c1", NOW - 1))
-    await store.calls.end(success("c2"))
-    store.calls._begin_calls._expiry._cleaned_at = 0.0
-    await store.calls.begin(call("c4"))
-    assert await store.calls.get("shop", "c1") is None
-    assert await store.calls.get("shop", "c2") is not None
-    assert await store.calls.get("shop", "c3") is not None
+async def test_expired_calls_are_forgotten_in_bites(store: Store) -> None:
+    for number in range(5):
+        await store.calls.begin(call(f"c{number}"))
+    for number in range(3):
+        await store.calls.end(success(f"c{number}", NOW - 1))
+    await store.calls.end(success("c3"))
+    bites = [await store.calls.forget_expired(NOW, number=2) for _ in range(3)]
+    assert bites == [2, 1, 0]
+    left = [n for n in range(5) if await store.calls.get("shop", f"c{n}") is not None]
+    assert left == [3, 4]
 
 
-async def test_an_app_with_too_many_loses_its_oldest(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "KEPT_CALLS", 2)
-    monkeypatch.setattr(module, "COUNTED_AT", 3)
+async def test_an_app_with_too_many_loses_its_oldest(store: Store) -> None:
     await store.calls.begin(call("long"))
     await store.calls.begin(call("other", "bank"))
     await store.calls.end(success("other", NOW + 1))
     for number in range(5):
         await store.calls.begin(call(f"c{number}"))
         await store.calls.end(success(f"c{number}", NOW + 100 + number))
+    assert store.calls.grown(6) == ["shop"]
+    assert store.calls.grown(1) == ["bank"]
+    bites = [await store.calls.forget_beyond("shop", 2, number=2) for _ in range(3)]
+    assert bites == [2, 1, 0]
     left = [n for n in range(5) if await store.calls.get("shop", f"c{n}") is not None]
-    assert left == [2, 3, 4]  # counted when the last one began
+    assert left == [3, 4]
     assert await store.calls.get("shop", "long") is not None
     assert await store.calls.get("bank", "other") is not None
 

@@ -82,6 +82,11 @@ class Source:
         )
 
     @property
+    def pardonable(self) -> bool:
+        """Whether it may be kept though it is overdue: for a day at most."""
+        return self.known and self.asked_at - self.silent_since < FORGOTTEN_AFTER_SECONDS
+
+    @property
     def outlived(self) -> bool:
         """Whether it has been withdrawn for so long that it is to be forgotten."""
         named = self.record.url in self.app.config.sources

@@ -292,7 +292,7 @@ class Sources:
     async def _failed(self, source: Source, problem: Problem) -> None:
         before = source.state
         source.failed(problem.detail)
-        if source.overdue and source.known and self._is_silence_common(source):
+        if source.overdue and source.pardonable and self._is_silence_common(source):
             source.hold()
         elif source.overdue:
             source.give_up()

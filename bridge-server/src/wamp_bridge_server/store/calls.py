@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,26 +10,20 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from wamp_bridge_server.store.arrivals import write_arrivals
-from wamp_bridge_server.store.expiry import Expiry
 from wamp_bridge_server.store.idempotency import settle_keys
 from wamp_bridge_server.store.records import Arrival, CallRecord
 from wamp_bridge_server.store.schema import calls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from wamp_bridge_server.store.commits import Commits
     from wamp_bridge_server.store.database import Database
     from wamp_bridge_server.store.idempotency import Settlement
     from wamp_bridge_server.store.records import CallStatus, DeliveryRecord
-
-KEPT_CALLS = 100_000
-"""How many calls of an app are kept that have ended, give or take those of one counting."""
-
-COUNTED_AT = 1_000
-"""How many calls an app begins before its ended ones are counted."""
 
 _CALL = "call_id"
 
@@ -67,20 +60,34 @@ class _Beginning:
 class CallRoom:
     """The store's room for asynchronous calls. All its methods raise `StoreError`."""
 
-    def __init__(
-        self, database: Database, commits: Commits, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, database: Database, commits: Commits) -> None:
         self._database = database
         self._commits = commits
-        self._begin_calls = _BeginCalls(clock)
+        self._begun: Counter[str] = Counter()
 
     async def begin(self, call: CallRecord, settlement: Settlement | None = None) -> None:
         """Keep a call that is to be made, and settle the key of the request for it with it."""
-        await self._commits.submit(self._begin_calls, _Beginning(call, settlement))
+        await self._commits.submit(_begin_calls, _Beginning(call, settlement))
+        self._begun[call.app] += 1
 
     async def end(self, ending: Ending) -> Ended:
         """Keep how a call ended, and the delivery with it, where it is pending until now."""
         return await self._commits.submit(_end_calls, ending)
+
+    async def forget_expired(self, now: float, *, number: int) -> int:
+        """Forget calls that have expired by a Unix time: some; how many that were."""
+        return await self._commits.submit(_forget_expired, (now, number))
+
+    def grown(self, number: int) -> list[str]:
+        """The apps that have begun so many calls since they were last told here."""
+        apps = [app for app, begun in self._begun.items() if begun >= number]
+        for app in apps:
+            del self._begun[app]
+        return apps
+
+    async def forget_beyond(self, app: str, most: int, *, number: int) -> int:
+        """Forget the oldest of an app's ended calls, as far as there are more than `most`: some."""
+        return await self._commits.submit(_forget_beyond, (app, most, number))
 
     async def get(self, app: str, identifier: str) -> CallRecord | None:
         """An app's call, None where it has none of that id."""
@@ -97,29 +104,10 @@ class CallRoom:
             return [CallRecord(**row) for row in rows.mappings()]
 
 
-class _BeginCalls:
-    """The `commits.Writer` of beginnings.
-
-    Now and then it takes away calls that have expired, and the oldest ones of an app that has more
-    than are kept.
-    """
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._expiry = Expiry(calls, clock)
-        self._begun: Counter[str] = Counter()
-
-    async def __call__(
-        self, connection: AsyncConnection, items: Sequence[_Beginning]
-    ) -> Sequence[None]:
-        """Begin them."""
-        await self._expiry.clean(connection)
-        self._begun.update(item.call.app for item in items)
-        for app in [app for app, begun in self._begun.items() if begun >= COUNTED_AT]:
-            del self._begun[app]
-            await _leave(connection, app, KEPT_CALLS)
-        await connection.execute(insert(calls), [dataclasses.asdict(item.call) for item in items])
-        await settle_keys(connection, [item.settlement for item in items if item.settlement])
-        return [None] * len(items)
+async def _begin_calls(connection: AsyncConnection, items: Sequence[_Beginning]) -> Sequence[None]:
+    await connection.execute(insert(calls), [dataclasses.asdict(item.call) for item in items])
+    await settle_keys(connection, [item.settlement for item in items if item.settlement])
+    return [None] * len(items)
 
 
 async def _end_calls(connection: AsyncConnection, items: Sequence[Ending]) -> list[Ended]:
@@ -148,13 +136,32 @@ async def _end_calls(connection: AsyncConnection, items: Sequence[Ending]) -> li
     return [ended.pop(item.id, Ended(now=False)) for item in items]
 
 
-async def _leave(connection: AsyncConnection, app: str, most: int) -> None:
-    """Take away the oldest ended calls of an app, as far as there are more than `most`."""
-    ended = (calls.c.app == app, calls.c.expires_at.is_not(None))
-    by_age = select(calls.c.expires_at).where(*ended).order_by(calls.c.expires_at.desc())
-    beyond = (await connection.execute(by_age.offset(most).limit(1))).scalar_one_or_none()
-    if beyond is not None:
-        await connection.execute(delete(calls).where(*ended, calls.c.expires_at <= beyond))
+async def _forget_expired(
+    connection: AsyncConnection, items: Sequence[tuple[float, int]]
+) -> list[int]:
+    return [await _forget(connection, [calls.c.expires_at < now], number) for now, number in items]
+
+
+async def _forget_beyond(
+    connection: AsyncConnection, items: Sequence[tuple[str, int, int]]
+) -> list[int]:
+    answers = []
+    for app, most, number in items:
+        ended = [calls.c.app == app, calls.c.expires_at.is_not(None)]
+        by_age = select(calls.c.expires_at).where(*ended).order_by(calls.c.expires_at.desc())
+        beyond = (await connection.execute(by_age.offset(most).limit(1))).scalar_one_or_none()
+        gone = 0
+        if beyond is not None:
+            gone = await _forget(connection, [*ended, calls.c.expires_at <= beyond], number)
+        answers.append(gone)
+    return answers
+
+
+async def _forget(
+    connection: AsyncConnection, where: Sequence[ColumnElement[bool]], number: int
+) -> int:
+    some = select(calls.c.id).where(*where).order_by(calls.c.expires_at).limit(number)
+    return (await connection.execute(delete(calls).where(calls.c.id.in_(some)))).rowcount
 
 
 def _values(ending: Ending) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from wamp_bridge_server.store.expiry import Expiry
 from wamp_bridge_server.store.schema import idempotency_keys
 
 if TYPE_CHECKING:
@@ -81,6 +80,10 @@ class KeyRoom:
         """Keep the answer to the request that claimed a key, or let the key go."""
         await self._commits.submit(settle_keys, settlement)
 
+    async def forget_expired(self, now: float, *, number: int) -> int:
+        """Forget keys that have expired by a Unix time: some; how many that were."""
+        return await self._commits.submit(_forget_expired, (now, number))
+
     async def let_claims_go(self) -> None:
         """Let all keys go that are claimed: for a bridge that starts."""
         await self._commits.submit(_let_claims_go, None)
@@ -91,13 +94,11 @@ class _ClaimKeys:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._expiry = Expiry(_table, clock)
 
     async def __call__(
         self, connection: AsyncConnection, items: Sequence[Claim]
     ) -> list[Claimed | None]:
         """Claim them, the first of equal ones."""
-        await self._expiry.clean(connection)
         won = await self._insert(connection, items)
         answers: list[Claimed | None] = []
         lost: list[int] = []
@@ -145,6 +146,17 @@ async def _let_claims_go(connection: AsyncConnection, asked: Sequence[None]) -> 
     """Let all claims go that nobody settled; a `commits.Writer`."""
     await connection.execute(delete(_table).where(_table.c.expires_at.is_(None)))
     return asked
+
+
+async def _forget_expired(
+    connection: AsyncConnection, items: Sequence[tuple[float, int]]
+) -> list[int]:
+    answers = []
+    for now, number in items:
+        some = select(_table.c.id).where(_table.c.expires_at < now).limit(number)
+        gone = await connection.execute(delete(_table).where(_table.c.id.in_(some)))
+        answers.append(gone.rowcount)
+    return answers
 
 
 async def _read(connection: AsyncConnection, ids: set[str]) -> dict[str, Claimed]:
