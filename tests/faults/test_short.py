@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 async def test_nothing_is_lost_when_the_bridge_is_killed(router: CrossbarRouter) -> None:
     seed = random.randrange(10**6)
-    async for row in killing(router, 3, random.Random(seed), longest=0.5):
+    async for row in killing(router, 2, random.Random(seed), longest=0.5):
         assert row.wrong == [], f"seed {seed}"
         assert row.reckoning.arrived > 20
 

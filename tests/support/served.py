@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from support.processes import Child, free_port
+from support.processes import Child, free_port, listening
 from support.waiting import eventually_sync
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ class ServedBridge:
 
         def live() -> bool:
             assert child.running, child.output
+            if not listening(self._port):  # which costs less to ask
+                return False
             try:
                 return httpx.get(self.url + "health/live", trust_env=False).is_success
             except httpx.TransportError:
