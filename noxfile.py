@@ -49,6 +49,8 @@ FRAMEWORKS = {
 
 # Tests mostly wait for routers and servers to start, so three at once keep two cores busy.
 AT_ONCE = "--numprocesses=3"
+# What finds the tests' own modules in a program that isn't run by pytest.
+BESIDE = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
 # What each example is served with, besides its adapter.
 EXAMPLES = {
     "flask": ["gunicorn"],
@@ -142,9 +144,7 @@ def wheels(session: nox.Session) -> None:
     session.run("uv", "build", "-q", "--all-packages", "--wheel", "--out-dir", dist)
     bridge = environment(session, "bridge", ["server"])
     examples = [environment(session, name, [name], needs) for name, needs in EXAMPLES.items()]
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
-    check = ("python", "-m", "wheels.check")
-    session.run(*check, dist, bridge, *examples, env={"PYTHONPATH": path})
+    session.run("python", "-m", "wheels.check", dist, bridge, *examples, env=BESIDE)
 
 
 def environment(
@@ -164,6 +164,20 @@ def mutations(session: nox.Session) -> None:
     """Take each check of the dispatcher away: the conformance suite of every adapter must fail."""
     sync(session, "tests")
     session.run("python", "tests/mutations/check.py", *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Kill, stop and cut the parts under load: nothing may be lost; `-- --help` tells more."""
+    sync(session, "tests")
+    session.run("python", "-m", "faults.check", *session.posargs, env=BESIDE)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """The bridge under load for three minutes, or `-- --minutes 30`: nothing of it may grow."""
+    sync(session, "tests")
+    session.run("python", "-m", "faults.soak", *session.posargs, env=BESIDE)
 
 
 @nox.session

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from support.processes import Child, free_port
+from support.processes import Child, free_port, listening
 from support.waiting import eventually_sync
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -26,14 +27,24 @@ class ServedBridge:
     Args:
         folder: For its store and its configuration, which outlive the process.
         router_url: The router that it is to join; may be away.
+        program: What Python is to run, in place of `-m wamp_bridge_server`.
+        settings: More of the configuration, from its next table on.
     """
 
-    def __init__(self, folder: Path, router_url: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        router_url: str,
+        *,
+        program: Sequence[str] = ("-m", "wamp_bridge_server"),
+        settings: str = "",
+    ) -> None:
         self._folder = folder
+        self._program = program
         self._port = free_port()
         self._child: Child | None = None
         self._config = folder / "bridge.toml"
-        self._config.write_text(_config(folder, self._port, router_url))
+        self._config.write_text(_config(folder, self._port, router_url) + settings)
         self.url = f"http://127.0.0.1:{self._port}/"
 
     def __enter__(self) -> Self:
@@ -62,13 +73,14 @@ class ServedBridge:
 
     def start(self) -> None:
         """Start it, and wait until it answers; its router may be away."""
-        command = [sys.executable, "-m", "wamp_bridge_server", "serve", "--config"]
-        environ = {"TEST_SECRET": SECRET}
-        child = Child(*command, str(self._config), environ=environ, folder=self._folder)
+        command = [sys.executable, *self._program, "serve", "--config", str(self._config)]
+        child = Child(*command, environ={"TEST_SECRET": SECRET}, folder=self._folder)
         self._child = child
 
         def live() -> bool:
             assert child.running, child.output
+            if not listening(self._port):  # which costs less to ask
+                return False
             try:
                 return httpx.get(self.url + "health/live", trust_env=False).is_success
             except httpx.TransportError:

@@ -10,6 +10,7 @@ can't read, and writes what it read into the log.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import struct
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -253,4 +254,6 @@ def _websocket(address: Address, receiver: Receiver) -> WebSocketChannel:
 
 
 def _why(error: Exception | None) -> str:
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)  # as others say it of a connection that can't be made
     return str(error) if error is not None and str(error) else "the router closed the connection"
