@@ -192,6 +192,19 @@ async def test_a_large_outcome_is_an_error(
     assert (await shop.post("/call/com.slow/"))["result"] == "x" * 1000
 
 
+async def test_a_call_ends_though_the_bridge_has_a_bug(
+    shop: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise KeyError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("wamp_bridge_server.backends.memory.backend.MemorySession.call", fail)
+        call = await ended(shop, await begin(shop))
+    assert (call["status"], call["error_status"]) == ("failed", 500)
+    assert call["error"] == "wamp.error.runtime_error"
+
+
 class TestLimits:
     """As the configuration says."""
 
