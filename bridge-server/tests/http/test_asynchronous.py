@@ -12,7 +12,7 @@ from aiohttp import web
 
 from support.waiting import eventually
 from wamp_bridge_server.bridge import Bridge
-from wamp_bridge_server.config import CallConfig, Config, StoreConfig
+from wamp_bridge_server.config import CallConfig, Config, DeliveryConfig, StoreConfig
 from wamp_bridge_server.services import outcomes
 from wamp_bridge_server.store import StoreError
 from wamp_bridge_server.store.calls import CallRoom
@@ -192,13 +192,27 @@ async def test_a_large_outcome_is_an_error(
     assert (await shop.post("/call/com.slow/"))["result"] == "x" * 1000
 
 
+async def test_a_call_ends_though_the_bridge_has_a_bug(
+    shop: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise KeyError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("wamp_bridge_server.backends.memory.backend.MemorySession.call", fail)
+        call = await ended(shop, await begin(shop))
+    assert (call["status"], call["error_status"]) == ("failed", 500)
+    assert call["error"] == "wamp.error.runtime_error"
+
+
 class TestLimits:
     """As the configuration says."""
 
     @pytest.fixture
     def config(self, config: Config) -> Config:
         shop = msgspec.structs.replace(config.apps["shop"], calls=CallConfig(keep=0, running=1))
-        return msgspec.structs.replace(config, apps={**config.apps, "shop": shop})
+        bank = msgspec.structs.replace(config.apps["bank"], deliveries=DeliveryConfig(most=1))
+        return msgspec.structs.replace(config, apps={**config.apps, "shop": shop, "bank": bank})
 
     async def test_so_many_are_under_way(
         self, shop: Client, bank: Client, app: CallbackServer, serving: Serving
@@ -213,6 +227,17 @@ class TestLimits:
         await ended(bank, other)
         await begin(shop)
         assert app.of_type("result") == []
+
+    async def test_a_call_whose_outcome_has_no_room_is_not_begun(
+        self, bank: Client, serving: Serving
+    ) -> None:
+        dead = "http://127.0.0.1:1/"
+        assert (await ended(bank, await begin(bank, "com.nobody", dead)))["status"] == "failed"
+        refused = await bank.http.post("/call/com.slow/", json={"callback": dead})
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"]
+        await begin(bank)
+        await eventually(lambda: serving.calls == 1)
 
 
 class TestInAFile:

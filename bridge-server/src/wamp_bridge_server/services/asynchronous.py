@@ -17,7 +17,7 @@ import structlog
 
 from wamp_bridge_server.backends.base import Unavailable, Undeliverable, WampError
 from wamp_bridge_server.config import CallConfig
-from wamp_bridge_server.errors import INVALID_ARGUMENT, UNAVAILABLE, NotFound
+from wamp_bridge_server.errors import INVALID_ARGUMENT, RUNTIME_ERROR, UNAVAILABLE, NotFound
 from wamp_bridge_server.errors import Unavailable as UnavailableProblem
 from wamp_bridge_server.services.outcomes import CANCELLED, Outcome, ending
 from wamp_bridge_server.services.persistence import Persistence
@@ -223,6 +223,9 @@ class AsynchronousCalls:
             if not running.cancelled:
                 raise  # the bridge is going down
             return CANCELLED
+        except Exception:  # whatever it is, the call has been taken and must end
+            log.exception("call failed", call=running.record.id, app=running.record.app)
+            return WampError(RUNTIME_ERROR, ["The bridge failed to do this; its log says why."])
 
     def _ending(self, call: CallRecord, outcome: Outcome) -> Callable[[], Awaitable[None]]:
         """What writes the end of a call."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
+from wamp_bridge.core import _dead_letters as dead_letters
 from wamp_bridge.core import _operations as operations
 from wamp_bridge.core._calling import AsyncCalling
 from wamp_bridge.core._requests import Pause
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import httpx
 
     from wamp_bridge.core._calling import Operation
+    from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
     from wamp_bridge.core._messages import (
         Registration,
         Source,
@@ -120,6 +122,26 @@ class AsyncBridge(AsyncCalling):
     async def sources(self) -> list[Source]:
         """As `Bridge.sources`."""
         return await self._ask(operations.sources)
+
+    async def dead_letters(self, **chosen: Unpack[DeadLetterFilter]) -> list[DeadLetter]:
+        """As `Bridge.dead_letters`."""
+        return await self._ask(dead_letters.dead_letters, chosen)
+
+    async def count_dead_letters(self, **chosen: Unpack[DeadLetterFilter]) -> int:
+        """As `Bridge.count_dead_letters`."""
+        return await self._ask(dead_letters.count, chosen)
+
+    async def replay_dead_letters(
+        self, identifier: str | None = None, **chosen: Unpack[DeadLetterFilter]
+    ) -> int:
+        """As `Bridge.replay_dead_letters`."""
+        return await self._ask(dead_letters.replay, identifier, chosen)
+
+    async def delete_dead_letters(
+        self, identifier: str | None = None, **chosen: Unpack[DeadLetterFilter]
+    ) -> int:
+        """As `Bridge.delete_dead_letters`."""
+        return await self._ask(dead_letters.delete, identifier, chosen)
 
     async def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         exchange = operation(self.settings, *args, **kwargs)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
+from wamp_bridge.core import _dead_letters as dead_letters
 from wamp_bridge.core import _operations as operations
 from wamp_bridge.core._calling import Calling
 from wamp_bridge.core._requests import Pause
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import httpx
 
     from wamp_bridge.core._calling import Operation
+    from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
     from wamp_bridge.core._messages import (
         Registration,
         Source,
@@ -148,6 +150,26 @@ class Bridge(Calling):
     def sources(self) -> list[Source]:
         """All that this app has announced."""
         return self._ask(operations.sources)
+
+    def dead_letters(self, **chosen: Unpack[DeadLetterFilter]) -> list[DeadLetter]:
+        """What could not be delivered to this app, the oldest first; see `DeadLetterFilter`."""
+        return self._ask(dead_letters.dead_letters, chosen)
+
+    def count_dead_letters(self, **chosen: Unpack[DeadLetterFilter]) -> int:
+        """How many dead letters there are; see `DeadLetterFilter`."""
+        return self._ask(dead_letters.count, chosen)
+
+    def replay_dead_letters(
+        self, identifier: str | None = None, **chosen: Unpack[DeadLetterFilter]
+    ) -> int:
+        """Send one again, or those that are meant, all if nothing is said; how many that were."""
+        return self._ask(dead_letters.replay, identifier, chosen)
+
+    def delete_dead_letters(
+        self, identifier: str | None = None, **chosen: Unpack[DeadLetterFilter]
+    ) -> int:
+        """Delete one, or those that are meant, all if nothing is said; how many that were."""
+        return self._ask(dead_letters.delete, identifier, chosen)
 
     def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         exchange = operation(self.settings, *args, **kwargs)
