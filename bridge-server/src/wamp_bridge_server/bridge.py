@@ -114,7 +114,7 @@ class Bridge:
             await self._reloading.apply(before.apps, after.apps)
         return fixed
 
-    async def _start(self, started: AsyncExitStack) -> None:
+    async def _start(self, started: AsyncExitStack) -> None:  # noqa: PLR0915
         """Start the parts from the store upwards; they stop in the opposite order."""
         config = self._config
         own = _own(config)
@@ -142,7 +142,10 @@ class Bridge:
         )
         started.push_async_callback(inbox.close)
         reconciler = Reconciler(table, backend)
-        await backend.start(Arrivals(table, reconciler, sender, inbox))
+        arrivals = Arrivals(table, reconciler, sender, inbox, store, recipients.policy_of)
+        started.push_async_callback(arrivals.close)
+        await arrivals.start()
+        await backend.start(arrivals)
         started.push_async_callback(backend.close)
         started.push_async_callback(reconciler.close)
         endpoints = Endpoints(table, store, reconciler, outbox)

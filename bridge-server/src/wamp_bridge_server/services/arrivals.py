@@ -12,15 +12,20 @@ from wamp_bridge_server.callbacks import envelopes
 from wamp_bridge_server.callbacks.invocations import invoke
 from wamp_bridge_server.errors import NO_SUCH_PROCEDURE, UNAVAILABLE
 from wamp_bridge_server.identifiers import new_id
+from wamp_bridge_server.services.history import MOST_HELD_BACK, History
 from wamp_bridge_server.store import Arrival, DeliveryRecord
 from wamp_bridge_server.values import NotJson
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wamp_bridge_server.backends.base import Event, Invocation, Result
     from wamp_bridge_server.callbacks.sender import Sender
+    from wamp_bridge_server.config import DeliveryConfig
     from wamp_bridge_server.services.inbox import Inbox
     from wamp_bridge_server.services.reconciler import Reconciler
     from wamp_bridge_server.services.table import Table
+    from wamp_bridge_server.store import Store
 
 log = structlog.get_logger("wamp_bridge.arrivals")
 
@@ -28,21 +33,39 @@ log = structlog.get_logger("wamp_bridge.arrivals")
 class Arrivals:
     """Hands invocations and events to the endpoints that they are for."""
 
-    def __init__(self, table: Table, reconciler: Reconciler, sender: Sender, inbox: Inbox) -> None:
+    def __init__(
+        self,
+        table: Table,
+        reconciler: Reconciler,
+        sender: Sender,
+        inbox: Inbox,
+        store: Store,
+        policy_of: Callable[[str], DeliveryConfig],
+    ) -> None:
         self._table = table
         self._reconciler = reconciler
         self._sender = sender
         self._inbox = inbox
-        self._apps_of_sessions: dict[int, str] = {}
+        self._history = reconciler.history = History(store, policy_of, self._take)
+
+    async def start(self) -> None:
+        """Learn what the store knows of absences, before any session joins. Raises `StoreError`."""
+        await self._history.start()
+
+    async def close(self) -> None:
+        """Fill no more gaps."""
+        await self._history.close()
 
     def joined(self, app: str) -> None:
         """An app's session has joined the router."""
         log.info("joined", app=app)
+        self._history.joined(app)
         self._reconciler.joined(app)
 
     def left(self, app: str, reason: str) -> None:
         """An app's session is gone."""
         log.warning("left", app=app, reason=reason)
+        self._history.left(app)
         self._reconciler.left(app)
 
     async def invoked(self, app: str, invocation: Invocation) -> Result:
@@ -74,6 +97,19 @@ class Arrivals:
     def received(self, app: str, event: Event) -> None:
         """Have an event kept for whom it is for, and then delivered."""
         group = self._table.groups.get((app, "topic", event.uri, event.match))
+        if group is not None and group.held_back is not None:
+            group.held_back.append(event)
+            if len(group.held_back) > MOST_HELD_BACK:
+                self._history.let_go(group)
+            return
+        self._take(app, event, None)
+
+    def _take(self, app: str, event: Event, published: float | None) -> None:
+        """Have an event kept, for those that were there when it was published, where that is told.
+
+        It is when it comes from the history of the router.
+        """
+        group = self._table.groups.get((app, "topic", event.uri, event.match))
         if group is None:
             return  # taken back while the event was on its way
         try:
@@ -83,6 +119,8 @@ class Arrivals:
             return
         now = time.time()
         for endpoint in group.recipients():
+            if published is not None and endpoint.record.created_at > published:
+                continue
             delivery = DeliveryRecord(
                 id=new_id("msg"),
                 app=app,

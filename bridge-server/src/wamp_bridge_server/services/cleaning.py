@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -53,10 +54,12 @@ class Cleaning:
         self._policy_of = policy_of
         self._kept_by = kept_by
         self._clock = clock
+        self._started = -math.inf
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Clean now and then."""
+        self._started = self._clock()
         self._task = asyncio.create_task(self._run(), name="cleaning")
 
     async def close(self) -> None:
@@ -68,7 +71,8 @@ class Cleaning:
     async def clean(self) -> None:
         """Take away all that is too old by now. Raises `StoreError`."""
         before, forgotten = self._clock() - RECEIVED_SECONDS, BITE
-        while forgotten == BITE:
+        # Not at once after a start: what was received before it tells what the gap is.
+        while forgotten == BITE and self._started < before:
             forgotten = await self._store.deliveries.forget_received(before, number=BITE)
             await asyncio.sleep(_BREATH_SECONDS)
         for app, stock in [*self._outbox.stocks.items()]:

@@ -139,3 +139,11 @@ received = Table(
     Index(None, "received_at"),
     sqlite_with_rowid=False,
 )
+
+# Until when an app's session was there, as far as is known.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("app", String(255), primary_key=True),
+    Column("until", Double, nullable=False),
+)
