@@ -182,7 +182,18 @@ class Bridge:
             )
         )
         reconciler = Reconciler(table, backend)
-        arrivals = Arrivals(table, reconciler, sender, inbox, self._limits.invocations)
+        arrivals = closing(
+            Arrivals(
+                table,
+                reconciler,
+                sender,
+                inbox,
+                store,
+                recipients.policy_of,
+                self._limits.invocations,
+            )
+        )
+        await arrivals.start()
         await closing(backend).start(arrivals)
         endpoints = closing(Endpoints(table, store, closing(reconciler), outbox, clock))
         await endpoints.start(apps.by_name)

@@ -171,3 +171,11 @@ idempotency_keys = Table(
     Column("expires_at", Double),
     Index(None, "expires_at"),
 )
+
+# Until when an app's session was there, as far as is known.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("app", String(255), primary_key=True),
+    Column("until", Double, nullable=False),
+)
