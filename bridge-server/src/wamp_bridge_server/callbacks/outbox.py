@@ -302,7 +302,7 @@ class Outbox:
             stock.wait(-1, -outcome.size)
         else:
             stock.die(1, outcome.size)
-        if not lane.number or lane.rescan or lane.gone is not None:
+        if lane.ordered or not lane.number or lane.rescan or lane.gone is not None:
             self._pump(lane)
 
     # The store.
