@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from faults.load import loaded
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from support.router import CrossbarRouter
 
 
+EARLY = 0.2
+"""How many times in one the bridge is killed before it has started."""
+
+
 async def killing(
     router: CrossbarRouter, rounds: int, chance: random.Random, *, longest: float = 2.0
 ) -> AsyncIterator[Row]:
@@ -30,12 +35,16 @@ async def killing(
         longest: Seconds that a round lasts at most, from when the bridge answers.
     """
     async with set_up(router) as scene:
-        yield await _kill_often(scene, rounds, chance, longest)
+        await _kill_often(scene, rounds, chance, longest)
+        yield Row(f"kill -9 of the bridge, {rounds} times", await settled(scene))
 
 
-async def _kill_often(scene: Scene, rounds: int, chance: random.Random, longest: float) -> Row:
+async def _kill_often(scene: Scene, rounds: int, chance: random.Random, longest: float) -> None:
     async with loaded(scene):
         for _ in range(rounds):
+            if chance.random() < EARLY:
+                await _kill_while_it_starts(scene, chance.uniform(0, longest))
+                continue
             back = asyncio.create_task(scene.subscribed())
             await asyncio.sleep(chance.uniform(0, longest))
             back.cancel()
@@ -43,4 +52,14 @@ async def _kill_often(scene: Scene, rounds: int, chance: random.Random, longest:
             await scene.kill_bridge()
             await scene.start_bridge()
         await scene.subscribed()
-    return Row(f"kill -9 of the bridge, {rounds} times", await settled(scene))
+
+
+async def _kill_while_it_starts(scene: Scene, seconds: float) -> None:
+    await scene.kill_bridge()
+    starting = asyncio.create_task(scene.start_bridge())
+    await asyncio.sleep(seconds)
+    await scene.kill_bridge()
+    with suppress(AssertionError):  # it has ended, as was to be seen
+        await starting
+    await scene.kill_bridge()
+    await scene.start_bridge()

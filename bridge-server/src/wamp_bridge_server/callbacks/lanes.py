@@ -2,8 +2,7 @@
 
 Of what waits in the store, those that were never tried are read in the order in which they came,
 from `cursor` on; those that failed when they are due. An ordered lane reads both in one order and
-has one on its way at most, until the store knows what became of it; one that failed stays in hand,
-and holds up the rest.
+has one on its way at most; one that failed stays in hand, and holds up the rest.
 """
 
 from __future__ import annotations
@@ -185,8 +184,6 @@ class Lane:
             return None
         if self.ordered and self.due_at is not None and self.due_at > now:
             return None
-        if self.ordered and self.unsettled:
-            return None  # or it could come again, after a bridge that was killed, behind the next
         record = self.hand.popleft()
         self._weigh(-len(record.body))
         if self.ordered:
