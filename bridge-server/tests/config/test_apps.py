@@ -12,6 +12,7 @@ from support.certificates import write_certificate
 from wamp_bridge_server.config import (
     AppConfig,
     CallbackRule,
+    CallConfig,
     Config,
     ConfigError,
     CrossbarKey,
@@ -263,6 +264,28 @@ def test_tokens_are_told_from_what_only_looks_like_one() -> None:
         assert swapped == token or is_mistyped(swapped)
     assert is_mistyped("wbt_")
     assert not is_mistyped("any other string")
+
+
+def test_how_asynchronous_calls_are_kept() -> None:
+    assert shop("").calls == CallConfig()
+    assert shop("calls = { keep = 60, running = 5 }").calls == CallConfig(keep=60.0, running=5)
+    prefix = "WAMP_BRIDGE_SERVER_APPS_SHOP_"
+    environ = {f"{prefix}TOKENS": HASH, f"{prefix}CALLS_KEEP": "0.5"}
+    (app,) = load(None, environ).apps.values()
+    assert app.calls == CallConfig(keep=0.5)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("keep = -1", "keep: must be 0 to 315360000 seconds, not -1"),
+        ("running = 0", "running: must be a whole number from 1, not 0"),
+        ("kept = 1", "kept: is an unknown key; did you mean keep?"),
+    ],
+)
+def test_asynchronous_calls_that_can_not_be(line: str, problem: str) -> None:
+    (told_of,) = told(APP + f"[apps.shop.calls]\n{line}\n")
+    assert f"apps.shop.calls.{problem}" in told_of
 
 
 def test_how_deliveries_are_made() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
-from wamp_bridge_server.services import calls, endpoints, manifests
+from wamp_bridge_server.services import endpoints, manifests
 
 if TYPE_CHECKING:
     from support.clients import Client
@@ -43,16 +43,3 @@ async def test_a_manifest_names_so_many_endpoints(
     body = {"url": app.url, "wait": True}
     refused = await shop.post("/announce/", body, status=HTTPStatus.BAD_GATEWAY)
     assert "more than 1 endpoints" in refused["detail"]
-
-
-async def test_an_app_has_so_many_asynchronous_calls(
-    shop: Client, bank: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(calls, "RUNNING_CALLS_AN_APP", 0)
-    headers = {"Prefer": "respond-async"}
-    answer = await shop.http.post("/call/com.a/", headers=headers)
-    assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
-    assert "Retry-After" in answer.headers
-    monkeypatch.undo()
-    answer = await bank.http.post("/call/com.a/", headers=headers)
-    assert answer.status_code == HTTPStatus.ACCEPTED

@@ -9,7 +9,9 @@ from support.outboxes import ALL, Target, record, setting
 from wamp_bridge_server.config import DeliveryConfig
 from wamp_bridge_server.services import cleaning as module
 from wamp_bridge_server.services.cleaning import RECEIVED_SECONDS, Cleaning
-from wamp_bridge_server.store import Arrival
+from wamp_bridge_server.store import Arrival, CallRecord
+from wamp_bridge_server.store.calls import Ending
+from wamp_bridge_server.store.idempotency import Claim, KeptAnswer, Settlement
 
 if TYPE_CHECKING:
     import pytest
@@ -57,3 +59,29 @@ async def test_publications_are_forgotten_after_a_while() -> None:
         again = [Arrival(replace(LETTER, id=str(n)), "s", n) for n in (1, 2)]
         kept = await told.store.deliveries.keep(again)
         assert [each is not None for each in kept] == [True, False]
+
+
+async def test_calls_and_answers_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BITE", 2)
+    monkeypatch.setattr(module, "KEPT_CALLS", 3)
+    monkeypatch.setattr(module, "COUNTED_AT", 1)
+    async with setting() as told:
+        for number in range(12):
+            name, expires_at = f"c{number:02}", NOW - 6.5 + number
+            await told.store.calls.begin(
+                CallRecord(id=name, app="shop", procedure="com.f", created_at=NOW)
+            )
+            await told.store.calls.end(
+                Ending(id=name, status="failed", error="e", outcome=b"{}", expires_at=expires_at)
+            )
+            await told.store.keys.claim(Claim(name, "f"))
+            answer = KeptAnswer(200, b"", None, expires_at)
+            await told.store.keys.settle(Settlement(name, answer))
+        cleaning = Cleaning(
+            told.store, told.outbox, lambda _: DeliveryConfig(), lambda _: {}, clock=lambda: NOW
+        )
+        await cleaning.clean()
+        calls = [n for n in range(12) if await told.store.calls.get("shop", f"c{n:02}")]
+        assert calls == [9, 10, 11]
+        assert await told.store.keys.forget_expired(NOW, number=99) == 0
+        assert await told.store.keys.forget_expired(NOW + 99, number=99) == 5

@@ -42,6 +42,9 @@ async def test_everything_is_asked_as_the_other_client_asks_it(server: PlainServ
     entry = {"id": "1", "uri": "f", "url": "u", "match": "exact", "state": "live"}
     replies = {
         "/call/f/": {"result": 1, "args": [1], "kwargs": {}},
+        "/call/g/": {"id": "c", "status": "pending"},
+        "/calls/c/": {"id": "c", "status": "pending"},
+        "/calls/d/": {"id": "d", "status": "pending"},
         "/publish/t/": {"publication": 7},
         "/register/": {"registrations": [entry]},
         "/unregister/": {"unregistered": ["f"], "unknown": []},
@@ -61,6 +64,9 @@ async def test_everything_is_asked_as_the_other_client_asks_it(server: PlainServ
     server.answering = lambda asked: Reply(200, replies[asked.path])
     asks: dict[str, tuple[Any, ...]] = {
         "call": ("f", [1], {"self": 2}),
+        "start_call": ("g", [1]),
+        "read_call": ("c",),
+        "cancel_call": ("d",),
         "publish": ("t", {"topic": 1}),
         "register": ({"f": "u"},),
         "unregister": (["f"],),

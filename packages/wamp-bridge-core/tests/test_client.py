@@ -21,6 +21,7 @@ from wamp_bridge.core import (
     BridgeUnreachable,
     CallResult,
     CallTimeout,
+    Canceled,
     ConfigurationError,
     Conflict,
     DeadLetter,
@@ -150,7 +151,7 @@ def test_endpoints_are_registered_and_taken_back(fake: Fake) -> None:
     fake.reply = Reply(200, {"registrations": [entry]})
     assert fake.bridge.register({"f": "http://h/f"}, lease=5) == [
         Registration(
-            "r1", "f", "http://h/f", "exact", "live", None, 1700000000.5, {"invoke": "single"}
+            "r1", "f", "http://h/f", "exact", "live", None, None, 1700000000.5, {"invoke": "single"}
         )
     ]
     fake.reply = Reply(200, {"unregistered": ["f"], "unknown": ["g"]})
@@ -324,6 +325,54 @@ def test_a_call_that_was_cut_off_is_not_made_twice(fake: Fake) -> None:
         with pytest.raises(BridgeUnreachable):
             ask("f", ["x"])
         assert len(fake.asked) == 1
+
+
+def test_what_has_a_key_is_asked_until_it_is_answered(fake: Fake) -> None:
+    conflict = Reply(409, {}, {"retry-after": "0"})
+    for ask, answer in (
+        (fake.bridge.call, {"result": 1, "args": [1], "kwargs": {}}),
+        (fake.bridge.publish, {"publication": 1}),
+    ):
+        fake.asked.clear()
+        replies = [None, conflict, Reply(200, answer)]
+        fake.reply = lambda _, replies=replies: replies.pop(0)
+        assert ask("f", ["x"], idempotency_key="order 1") == 1
+        assert [asked.headers["idempotency-key"] for asked in fake.asked] == ['"order 1"'] * 3
+        assert len({asked.body for asked in fake.asked}) == 1
+
+
+def test_a_call_that_is_not_waited_for_is_begun_read_and_cancelled(fake: Fake) -> None:
+    fake.reply = Reply(202, {"id": "c1", "status": "pending"}, {"location": "/calls/c1/"})
+    pending = fake.bridge.start_call("f", [1], timeout=7200)
+    assert pending == PendingCall("c1", "pending", "/calls/c1/")
+    assert fake.asked[0].headers["prefer"] == "respond-async"
+    assert fake.asked[0].document == {"args": [1], "kwargs": {}, "timeout": 7200}
+    fake.reply = Reply(200, {"id": "c1", "status": "pending"})
+    state = fake.bridge.read_call(pending)
+    assert (state.id, state.status, state.ended) == ("c1", "pending", False)
+    with pytest.raises(RuntimeError, match="c1 has not ended"):
+        state.value()
+    fake.reply = Reply(
+        200, {"id": "c1", "status": "succeeded", "result": 2, "args": [2], "kwargs": {}}
+    )
+    state = fake.bridge.read_call("c1")
+    assert (state.ended, state.result, state.value()) == (True, CallResult([2]), 2)
+    fake.reply = Reply(
+        200,
+        {
+            "id": "c1",
+            "status": "cancelled",
+            "error": "wamp.error.canceled",
+            "args": ["why"],
+            "kwargs": {},
+            "error_status": 409,
+        },
+    )
+    state = fake.bridge.cancel_call(pending)
+    with pytest.raises(Canceled, match="why"):
+        state.value()
+    asked = [(asked.method, asked.path) for asked in fake.asked[1:]]
+    assert asked == [("GET", "/calls/c1/"), ("GET", "/calls/c1/"), ("DELETE", "/calls/c1/")]
 
 
 def test_what_may_be_repeated_is_when_it_was_cut_off(fake: Fake) -> None:

@@ -22,6 +22,7 @@ from wamp_bridge.core import (
     InvalidURI,
     InvalidValue,
     NoSuchProcedure,
+    NotFound,
     Settings,
     Unavailable,
     WampBridgeBase,
@@ -246,6 +247,27 @@ def test_an_app_can_announce_itself_and_ask_what_there_is(
 def test_what_a_fake_can_not_do_fails(app: WampBridgeBase) -> None:
     with pytest.raises(UnexpectedRequest, match="register/"), FakeBridge():
         app.bridge.register({"f": "http://x.test/"})
+
+
+def test_keys_are_remembered(bridge: FakeBridge, app: WampBridgeBase) -> None:
+    bridge.expect_call("price")
+    app.call("price", idempotency_key='a "b" \\')
+    app.publish("sold", idempotency_key="order-1")
+    assert bridge.called[0].idempotency_key == 'a "b" \\'
+    assert bridge.published[0].idempotency_key == "order-1"
+
+
+def test_a_call_that_is_not_waited_for_has_ended_when_it_is_read(
+    bridge: FakeBridge, app: WampBridgeBase
+) -> None:
+    bridge.expect_call("price", returns=3)
+    bridge.expect_call("price", raises=ApplicationError("com.sold_out", 1))
+    good, bad = (app.bridge.start_call("price") for _ in range(2))
+    assert app.bridge.read_call(good).value() == 3
+    with pytest.raises(ApplicationError, match="sold_out"):
+        app.bridge.cancel_call(bad).value()
+    with pytest.raises(NotFound):
+        app.bridge.read_call("call_99")
 
 
 async def test_asynchronous_code_is_answered(bridge: FakeBridge) -> None:

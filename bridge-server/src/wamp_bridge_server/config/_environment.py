@@ -54,6 +54,7 @@ _ROOT: dict[Path, Shape] = {
     ("tls",): "table",
     ("tls", "cert"): "text",
     ("tls", "key"): "text",
+    ("grace",): "value",
     ("apps",): "table",
 }
 _APP: dict[Path, Shape] = {
@@ -72,6 +73,9 @@ _APP: dict[Path, Shape] = {
     ("crossbar", "key"): "text",
     ("crossbar", "secret"): "text",
     ("anonymous",): "value",
+    ("calls",): "table",
+    ("calls", "keep"): "value",
+    ("calls", "running"): "value",
     ("deliveries",): "table",
     ("deliveries", "schedule"): "value",
     ("deliveries", "jitter"): "value",

@@ -11,6 +11,7 @@ from wamp_bridge_server.config._expiry import entry
 from wamp_bridge_server.config._model import (
     AppConfig,
     AuthMethod,
+    CallConfig,
     Config,
     CrossbarKey,
     DeliveryConfig,
@@ -103,6 +104,7 @@ def read(values: Mapping[str, Any], vault: Vault, report: Report) -> Config:
         tls=_tls(root.table("tls"), vault),
         router=_router(root.table("router"), vault),
         store=_store(root.table("store")),
+        grace=root.get("grace", checks.grace, defaults.grace),
         apps=_apps(root.table("apps"), vault),
     )
     root.done()
@@ -217,6 +219,7 @@ def _app(name: str, table: _Table, vault: Vault) -> AppConfig:
         rate=table.get("rate", checks.rate, None),
         crossbar=_crossbar(table.table("crossbar"), vault),
         anonymous=table.get("anonymous", checks.boolean, default=False),
+        calls=_called(table.table("calls")),
         deliveries=_delivered(table.table("deliveries")),
         router_auth=_auth(table.table("router_auth"), vault),
     )
@@ -259,6 +262,19 @@ def _crossbar(table: _Table | None, vault: Vault) -> CrossbarKey | None:
     if lacking := sorted({"key", "secret"} - set(table.keys())):
         table.report(table.path, f"lacks {' and '.join(lacking)}")
     return None if key is None or secret is None else CrossbarKey(key=key, secret=secret)
+
+
+def _called(table: _Table | None) -> CallConfig:
+    default = CallConfig()
+    if table is None:
+        return default
+    kept = _deliveries.seconds(0, _deliveries.MOST_KEPT)
+    calls = CallConfig(
+        keep=table.get("keep", kept, default.keep),
+        running=table.get("running", _deliveries.count, default.running),
+    )
+    table.done()
+    return calls
 
 
 def _delivered(table: _Table | None) -> DeliveryConfig:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from wamp_bridge_server.http.admission import Admission
 from wamp_bridge_server.http.answers import answer
 from wamp_bridge_server.http.asking import MAX_BODY_BYTES
 from wamp_bridge_server.http.connections import Runner
@@ -14,6 +15,7 @@ from wamp_bridge_server.http.crossbar import CrossbarRequests
 from wamp_bridge_server.http.dead_letters import DeadLetterRequests
 from wamp_bridge_server.http.endpoints import EndpointRequests
 from wamp_bridge_server.http.gate import check_protocol, gate
+from wamp_bridge_server.http.idempotency import Repeats
 from wamp_bridge_server.http.messages import MessageRequests
 from wamp_bridge_server.http.sources import SourceRequests
 
@@ -23,14 +25,20 @@ if TYPE_CHECKING:
 
     from wamp_bridge_server.http.asking import Asking
     from wamp_bridge_server.http.authentication import Authentication
+    from wamp_bridge_server.limits import Limits
+    from wamp_bridge_server.services.asynchronous import AsynchronousCalls
     from wamp_bridge_server.services.calls import Calls
     from wamp_bridge_server.services.dead_letters import DeadLetterOffice
     from wamp_bridge_server.services.endpoints import Endpoints
     from wamp_bridge_server.services.health import Health
+    from wamp_bridge_server.services.idempotency import Idempotency
     from wamp_bridge_server.services.publishing import Publishing
     from wamp_bridge_server.services.sources import Sources
 
     Handler = Callable[[Asking], Awaitable[web.Response]]
+
+_LAST_ANSWERS_SECONDS = 2.0
+"""What has been under way for longer than the bridge's patience is answered within so long."""
 
 
 class HttpServer:
@@ -38,25 +46,30 @@ class HttpServer:
 
     def __init__(
         self,
+        limits: Limits,
         authentication: Authentication,
         calls: Calls,
+        asynchronous: AsynchronousCalls,
         publishing: Publishing,
+        idempotency: Idempotency,
         endpoints: Endpoints,
         sources: Sources,
         dead_letters: DeadLetterOffice,
         health: Health,
     ) -> None:
+        self._limits = limits
+        self.admission = Admission(limits)
         self._authentication = authentication
         self._health = health
         self._application = web.Application(middlewares=[gate], client_max_size=MAX_BODY_BYTES)
         self._runner: web.AppRunner | None = None
         self.address: tuple[str, int] | None = None
         self.addresses: list[tuple[str, int]] = []
-        self._route(MessageRequests(calls, publishing))
+        self._route(MessageRequests(calls, asynchronous, publishing, Repeats(idempotency)))
         self._route_endpoints(EndpointRequests(endpoints))
         self._route_sources(SourceRequests(sources))
         self._route_dead_letters(DeadLetterRequests(dead_letters))
-        self._route_crossbar(CrossbarRequests(authentication, calls, publishing))
+        self._route_crossbar(CrossbarRequests(self.admission, authentication, calls, publishing))
         self._open("/health/live", self._live)
         self._open("/health/ready", self._ready)
 
@@ -73,8 +86,9 @@ class HttpServer:
         """
         self._runner = Runner(
             self._application,
+            self._limits.connections,
             access_log=None,
-            shutdown_timeout=5.0,
+            shutdown_timeout=_LAST_ANSWERS_SECONDS,
             auto_decompress=False,  # digests are of the octets as they came
         )
         await self._runner.setup()
@@ -129,9 +143,13 @@ class HttpServer:
         """Route a request of an app, with and without the last slash."""
 
         async def handle(request: web.Request) -> web.Response:
-            ask = await self._authentication.asking(request)
-            check_protocol(request)
-            return await handler(ask)
+            async with self.admission.request() as place:
+                ask = await self._authentication.asking(request, place)
+                check_protocol(request)
+                response = await handler(ask)
+            if self.admission.closed:
+                response.force_close()  # the next request is for another bridge
+            return response
 
         for spelling in (path, f"{path}/"):
             self._application.router.add_route(method, spelling, handle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from wamp_bridge_server.config import DeliveryConfig
     from wamp_bridge_server.services.inbox import Inbox
     from wamp_bridge_server.services.reconciler import Reconciler
-    from wamp_bridge_server.services.table import Table
+    from wamp_bridge_server.services.table import Endpoint, Group, Table
     from wamp_bridge_server.store import Store
 
 log = structlog.get_logger("wamp_bridge.arrivals")
@@ -39,13 +40,20 @@ class Arrivals:
         reconciler: Reconciler,
         sender: Sender,
         inbox: Inbox,
+        limit: int,
         store: Store,
         policy_of: Callable[[str], DeliveryConfig],
     ) -> None:
+        """Told, after the inbox, how many invocations are served at once."""
         self._table = table
         self._reconciler = reconciler
         self._sender = sender
         self._inbox = inbox
+        self._limit = limit
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._ours: Callable[[str], bool] | None = None
         self._history = reconciler.history = History(store, policy_of, self._take)
 
     async def start(self) -> None:
@@ -75,24 +83,50 @@ class Arrivals:
             WampError: What the app answered, or why there is no answer.
         """
         group = self._table.groups.get((app, "procedure", invocation.uri, invocation.match))
-        endpoint = group.choose() if group is not None else None
-        if endpoint is None:
-            raise WampError(NO_SUCH_PROCEDURE, ["Nobody serves this procedure at the moment."])
-        options = endpoint.record.options
-        if endpoint.busy >= options.get("concurrency", endpoint.busy + 1):
-            raise WampError(UNAVAILABLE, ["The app serves as many calls of this as it takes."])
-        endpoint.busy += 1
+        if group is None:
+            raise _nobody()
+        if self._ours is not None and not self._is_ours(invocation, self._ours):
+            raise WampError(UNAVAILABLE, ["The bridge is going down."])
+        if self._busy >= self._limit:
+            raise WampError(UNAVAILABLE, ["The bridge has as many calls to serve as it takes."])
+        seat = _Seat(group)
+        self._busy += 1
+        self._idle.clear()
         try:
+            endpoint = seat.take()
             return await invoke(
                 self._sender,
                 invocation,
                 app=app,
                 url=endpoint.url,
-                timeout=options.get("timeout"),
+                elsewhere=lambda: seat.take().url,
+                timeout=endpoint.record.options.get("timeout"),
                 caller_app=invocation.details.app,
             )
         finally:
-            endpoint.busy -= 1
+            self._busy -= 1
+            if not self._busy:
+                self._idle.set()
+            seat.leave()
+
+    def stop(self, ours: Callable[[str], bool]) -> None:
+        """Serve no new calls but those that apps of this bridge are making.
+
+        Args:
+            ours: Whether an app of this bridge waits for an answer of a procedure.
+        """
+        self._ours = ours
+
+    async def idle(self) -> None:
+        """Wait until no call is being served."""
+        await self._idle.wait()
+
+    @staticmethod
+    def _is_ours(invocation: Invocation, ours: Callable[[str], bool]) -> bool:
+        """Whether an app of this bridge calls; routers may well not disclose who it is."""
+        caller = invocation.details
+        stranger = caller.session is not None and caller.app is None
+        return not stranger and ours(invocation.procedure)
 
     def received(self, app: str, event: Event) -> None:
         """Have an event kept for whom it is for, and then delivered."""
@@ -133,3 +167,38 @@ class Arrivals:
                 due_at=now,
             )
             self._inbox.put(Arrival(delivery, endpoint.subscription, event.publication))
+
+
+class _Seat:
+    """The place of one invocation among those that an endpoint serves at once."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._endpoint: Endpoint | None = None
+
+    def take(self) -> Endpoint:
+        """Sit down at an endpoint; if at one already, at another where there is one.
+
+        Raises:
+            WampError: Nobody serves, or as many as it takes.
+        """
+        before, self._endpoint = self._endpoint, None
+        if before is not None:
+            before.busy -= 1
+        endpoint = self._group.choose(but=before) or before
+        if endpoint is None:
+            raise _nobody()
+        if endpoint.busy >= endpoint.seats:
+            raise WampError(UNAVAILABLE, ["The app serves as many calls of this as it takes."])
+        endpoint.busy += 1
+        self._endpoint = endpoint
+        return endpoint
+
+    def leave(self) -> None:
+        """Make room for the next."""
+        if self._endpoint is not None:
+            self._endpoint.busy -= 1
+
+
+def _nobody() -> WampError:
+    return WampError(NO_SUCH_PROCEDURE, ["Nobody serves this procedure at the moment."])

@@ -1,10 +1,11 @@
-"""Takes away what is kept no longer: old dead letters, and publications that can't come again."""
+"""Takes away what is kept no longer: dead letters, publications, calls, and answers under keys."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -12,7 +13,7 @@ import structlog
 from wamp_bridge_server.store import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from wamp_bridge_server.callbacks.outbox import Outbox
     from wamp_bridge_server.config import DeliveryConfig
@@ -23,6 +24,12 @@ RECEIVED_SECONDS = 3600.0
 
 BITE = 200
 """So many rows are deleted at once; others who write come between."""
+
+KEPT_CALLS = 100_000
+"""How many calls of an app are kept that have ended, give or take `COUNTED_AT`."""
+
+COUNTED_AT = 1_000
+"""How many calls an app begins before its ended ones are counted."""
 
 ROUND_SECONDS = 10.0
 _BREATH_SECONDS = 0.02
@@ -70,11 +77,14 @@ class Cleaning:
 
     async def clean(self) -> None:
         """Take away all that is too old by now. Raises `StoreError`."""
-        before, forgotten = self._clock() - RECEIVED_SECONDS, BITE
+        now, store = self._clock(), self._store
         # Not at once after a start: what was received before it tells what the gap is.
-        while forgotten == BITE and self._started < before:
-            forgotten = await self._store.deliveries.forget_received(before, number=BITE)
-            await asyncio.sleep(_BREATH_SECONDS)
+        if self._started < now - RECEIVED_SECONDS:
+            await _in_bites(partial(store.deliveries.forget_received, now - RECEIVED_SECONDS))
+        await _in_bites(partial(store.keys.forget_expired, now))
+        await _in_bites(partial(store.calls.forget_expired, now))
+        for app in store.calls.grown(COUNTED_AT):
+            await _in_bites(partial(store.calls.forget_beyond, app, KEPT_CALLS))
         for app, stock in [*self._outbox.stocks.items()]:
             if stock.dead:
                 await self._clean_app(app)
@@ -108,3 +118,10 @@ class Cleaning:
             except StoreError as error:
                 log.warning("the store can't be cleaned now", reason=str(error))
             await asyncio.sleep(ROUND_SECONDS)
+
+
+async def _in_bites(forget: Callable[..., Awaitable[int]]) -> None:
+    forgotten = BITE
+    while forgotten == BITE:
+        forgotten = await forget(number=BITE)
+        await asyncio.sleep(_BREATH_SECONDS)

@@ -7,6 +7,8 @@ from wamp_bridge_server.store._store import Store
 from wamp_bridge_server.store.errors import StoreError
 from wamp_bridge_server.store.records import (
     Arrival,
+    CallRecord,
+    CallStatus,
     DeadLetter,
     DeadLetterGroup,
     DeadLetters,
@@ -23,6 +25,8 @@ from wamp_bridge_server.store.records import (
 
 __all__ = [
     "Arrival",
+    "CallRecord",
+    "CallStatus",
     "DeadLetter",
     "DeadLetterGroup",
     "DeadLetters",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wamp_bridge_server.store.calls import CallRoom
 from wamp_bridge_server.store.commits import Commits
 from wamp_bridge_server.store.database import Database
 from wamp_bridge_server.store.dead_letters import DeadLetterRoom
 from wamp_bridge_server.store.deliveries import Deliveries
+from wamp_bridge_server.store.idempotency import KeyRoom
 from wamp_bridge_server.store.nonces import Nonce, SpendNonces
 from wamp_bridge_server.store.rows import Change, read_endpoints, read_sources, write_changes
 from wamp_bridge_server.store.sessions import read_sessions, write_sessions
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """Endpoints, sources, nonces and deliveries, in a database.
+    """All that a bridge keeps, in a database.
 
-    Made by `open`; safe for concurrent use. `deliveries` and `dead_letters` are rooms of their own.
+    Made by `open`; safe for concurrent use. `deliveries`, `dead_letters`, `calls` and `keys` are
+    rooms of their own.
     """
 
     def __init__(self, database: Database, commits: Commits) -> None:
@@ -30,6 +33,8 @@ class Store:
         self._spend_nonces = SpendNonces()
         self.deliveries = Deliveries(database, commits)
         self.dead_letters = DeadLetterRoom(database, commits)
+        self.calls = CallRoom(database, commits)
+        self.keys = KeyRoom(commits)
 
     @property
     def trouble(self) -> str | None:

@@ -8,6 +8,7 @@ import os
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import structlog
 from sqlalchemy import URL, event
@@ -99,11 +100,9 @@ class Database:
             StoreError: What the database or its file refused, in particular at the commit.
         """
         async with self._noting_trouble():
-            async with self._connection("BEGIN IMMEDIATE") as connection:
+            async with self._connection("BEGIN IMMEDIATE") as connection, connection.begin():
+                yield connection
                 self._check_file()
-                async with connection.begin():
-                    yield connection
-                    self._check_file()
             if self.trouble is not None:
                 log.info("the store works again", store=self.name)
                 self.trouble = None
@@ -115,10 +114,12 @@ class Database:
         Raises:
             StoreError: What the database or its file refused.
         """
-        async with self._noting_trouble(), self._connection("BEGIN") as connection:
-            self._check_file()
-            async with connection.begin():
-                yield connection
+        async with (
+            self._noting_trouble(),
+            self._connection("BEGIN") as connection,
+            connection.begin(),
+        ):
+            yield connection
 
     @contextlib.asynccontextmanager
     async def _noting_trouble(self) -> AsyncIterator[None]:
@@ -135,6 +136,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def _connection(self, begin: str) -> AsyncIterator[AsyncConnection]:
         async with self._turn or contextlib.nullcontext():
+            self._check_file()  # before anything is connected to what stands there in its place
             try:
                 async with self._engine.connect() as connection:
                     await connection.execution_options(wamp_bridge_begin=begin)
@@ -187,10 +189,16 @@ def _inode(path: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
+def _url(path: str) -> URL:
+    if path == _MEMORY:
+        return URL.create("sqlite+aiosqlite", database=path)
+    # Never made by connecting: what is made so is empty, where a file was that has lost its name.
+    query = {"uri": "true", "mode": "rw"}
+    return URL.create("sqlite+aiosqlite", database=f"file:{quote(path)}", query=query)
+
+
 def _engine(path: str, busy_timeout: float) -> AsyncEngine:
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=path), connect_args={"timeout": busy_timeout}
-    )
+    engine = create_async_engine(_url(path), connect_args={"timeout": busy_timeout})
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _record: object) -> None:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["procedure", "topic"]
 Match = Literal["exact", "prefix", "wildcard"]
+CallStatus = Literal["pending", "succeeded", "failed", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,25 @@ class SourceRecord:
 
 
 Record = EndpointRecord | SourceRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """An asynchronous call and, when it has ended, its outcome. Times are Unix seconds.
+
+    `error` is the URI of the WAMP error in which it ended, where it did. `outcome` is JSON,
+    `{"args": [...], "kwargs": {...}}`, of the result or of the error.
+    """
+
+    id: str
+    app: str
+    procedure: str
+    callback: str | None = None
+    status: CallStatus = "pending"
+    error: str | None = None
+    outcome: bytes | None = None
+    created_at: float
+    expires_at: float | None = None
 
 
 DeliveryType = Literal["event", "result", "error"]

@@ -147,3 +147,35 @@ sessions = Table(
     Column("app", String(255), primary_key=True),
     Column("until", Double, nullable=False),
 )
+
+# Asynchronous calls, from the moment they are taken until some time after their end; `expires_at`
+# is null while they are pending. What they were called with isn't kept: none is made twice.
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("app", String(255), nullable=False),
+    Column("procedure", Text, nullable=False),
+    Column("callback", Text),
+    Column("status", String(16), nullable=False),
+    Column("error", Text),
+    Column("outcome", LargeBinary),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Index(None, "expires_at"),
+    Index(None, "app", "expires_at"),
+)
+
+# The answers to requests that may come again. `id` is the hash of whose key it is, for which path;
+# `status` and `expires_at` are null while the request is under way.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("status", Integer),
+    Column("location", Text),
+    Column("body", LargeBinary),
+    Column("expires_at", Double),
+    Index(None, "expires_at"),
+)

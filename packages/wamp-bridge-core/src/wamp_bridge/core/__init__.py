@@ -57,6 +57,7 @@ from wamp_bridge.core._json import dumps, loads
 from wamp_bridge.core._listing import listing
 from wamp_bridge.core._messages import (
     CallResult,
+    CallState,
     Endpoint,
     EventDetails,
     InvocationDetails,
@@ -90,6 +91,7 @@ __all__ = [
     "BridgeError",
     "BridgeUnreachable",
     "CallResult",
+    "CallState",
     "CallTimeout",
     "Canceled",
     "Command",

@@ -28,6 +28,7 @@ class AsyncWampBridgeBase(BridgeApp):
         timeout: float | None = None,
         callback: None = None,
         options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         full: Literal[False] = False,
     ) -> Any: ...
 
@@ -41,6 +42,7 @@ class AsyncWampBridgeBase(BridgeApp):
         timeout: float | None = None,
         callback: None = None,
         options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         full: Literal[True],
     ) -> CallResult: ...
 
@@ -54,6 +56,7 @@ class AsyncWampBridgeBase(BridgeApp):
         timeout: float | None = None,
         callback: str,
         options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         full: bool = False,
     ) -> PendingCall: ...
 
@@ -66,6 +69,7 @@ class AsyncWampBridgeBase(BridgeApp):
         timeout: float | None = None,
         callback: str | None = None,
         options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         full: bool = False,
     ) -> Any:
         """Call a procedure and return its result; see `AsyncBridge.call`.
@@ -73,16 +77,18 @@ class AsyncWampBridgeBase(BridgeApp):
         Raises:
             ConfigurationError: `callback` names no handler of this app.
         """
-        if callback is None:
-            asked = self.async_bridge.call
-            if full:
-                return await asked(
-                    procedure, args, kwargs, timeout=timeout, options=options, full=True
-                )
-            return await asked(procedure, args, kwargs, timeout=timeout, options=options)
-        self.check_callback(callback)
-        return await self.async_bridge.call(
-            procedure, args, kwargs, timeout=timeout, callback=callback, options=options
+        if callback is not None:
+            self.check_callback(callback)
+        asked: Any = self.async_bridge.call  # whose overloads are ours
+        return await asked(
+            procedure,
+            args,
+            kwargs,
+            timeout=timeout,
+            callback=callback,
+            options=options,
+            idempotency_key=idempotency_key,
+            full=full,
         )
 
     async def publish(
@@ -93,10 +99,16 @@ class AsyncWampBridgeBase(BridgeApp):
         *,
         options: Mapping[str, Any] | None = None,
         timeout: float | None = None,
+        idempotency_key: str | None = None,
     ) -> int | None:
         """Publish an event and return its id; see `AsyncBridge.publish`."""
         return await self.async_bridge.publish(
-            topic, args, kwargs, options=options, timeout=timeout
+            topic,
+            args,
+            kwargs,
+            options=options,
+            timeout=timeout,
+            idempotency_key=idempotency_key,
         )
 
     async def announce(self, *, wait: bool = False) -> Source:

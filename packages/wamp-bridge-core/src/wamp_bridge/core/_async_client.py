@@ -6,6 +6,7 @@ import asyncio
 import weakref
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
+from wamp_bridge.core import _calls as calls
 from wamp_bridge.core import _dead_letters as dead_letters
 from wamp_bridge.core import _operations as operations
 from wamp_bridge.core._requests import Pause
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
     from wamp_bridge.core._messages import (
         CallResult,
+        CallState,
         PendingCall,
         Registration,
         Source,
@@ -84,6 +86,7 @@ class AsyncBridge:
         timeout: float | None = None,
         callback: None = None,
         options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         full: Literal[False] = False,
     ) -> Any: ...
 
@@ -97,6 +100,7 @@ class AsyncBridge:
         timeout: float | None = None,
         callback: None = None,
         options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         full: Literal[True],
     ) -> CallResult: ...
 
@@ -110,6 +114,7 @@ class AsyncBridge:
         timeout: float | None = None,
         callback: str,
         options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         full: bool = False,
     ) -> PendingCall: ...
 
@@ -122,11 +127,12 @@ class AsyncBridge:
         timeout: float | None = None,
         callback: str | None = None,
         options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         full: bool = False,
     ) -> Any:
         """As `Bridge.call`."""
         return await self._run(
-            operations.call(
+            calls.call(
                 self.settings,
                 procedure,
                 args,
@@ -134,9 +140,43 @@ class AsyncBridge:
                 timeout=timeout,
                 callback=callback,
                 options=options,
+                idempotency_key=idempotency_key,
                 full=full,
             )
         )
+
+    async def start_call(
+        self,
+        procedure: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        callback: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> PendingCall:
+        """As `Bridge.start_call`."""
+        return await self._run(
+            calls.start_call(
+                self.settings,
+                procedure,
+                args,
+                kwargs,
+                timeout=timeout,
+                callback=callback,
+                options=options,
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    async def read_call(self, call: PendingCall | str) -> CallState:
+        """As `Bridge.read_call`."""
+        return await self._run(calls.read_call(self.settings, call))
+
+    async def cancel_call(self, call: PendingCall | str) -> CallState:
+        """As `Bridge.cancel_call`."""
+        return await self._run(calls.cancel_call(self.settings, call))
 
     async def publish(
         self,
@@ -146,10 +186,19 @@ class AsyncBridge:
         *,
         options: Mapping[str, Any] | None = None,
         timeout: float | None = None,
+        idempotency_key: str | None = None,
     ) -> int | None:
         """As `Bridge.publish`."""
         return await self._run(
-            operations.publish(self.settings, topic, args, kwargs, options=options, timeout=timeout)
+            calls.publish(
+                self.settings,
+                topic,
+                args,
+                kwargs,
+                options=options,
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+            )
         )
 
     async def register(

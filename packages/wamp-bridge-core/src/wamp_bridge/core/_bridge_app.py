@@ -230,6 +230,7 @@ class WampBridgeBase(BridgeApp):
         timeout: float | None = None,
         callback: None = None,
         options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         full: Literal[False] = False,
     ) -> Any: ...
 
@@ -243,6 +244,7 @@ class WampBridgeBase(BridgeApp):
         timeout: float | None = None,
         callback: None = None,
         options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         full: Literal[True],
     ) -> CallResult: ...
 
@@ -256,6 +258,7 @@ class WampBridgeBase(BridgeApp):
         timeout: float | None = None,
         callback: str,
         options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         full: bool = False,
     ) -> PendingCall: ...
 
@@ -268,6 +271,7 @@ class WampBridgeBase(BridgeApp):
         timeout: float | None = None,
         callback: str | None = None,
         options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         full: bool = False,
     ) -> Any:
         """Call a procedure and return its result; see `Bridge.call`.
@@ -275,14 +279,18 @@ class WampBridgeBase(BridgeApp):
         Raises:
             ConfigurationError: `callback` names no handler of this app.
         """
-        if callback is None:
-            asked = self.bridge.call
-            if full:
-                return asked(procedure, args, kwargs, timeout=timeout, options=options, full=True)
-            return asked(procedure, args, kwargs, timeout=timeout, options=options)
-        self.check_callback(callback)
-        return self.bridge.call(
-            procedure, args, kwargs, timeout=timeout, callback=callback, options=options
+        if callback is not None:
+            self.check_callback(callback)
+        asked: Any = self.bridge.call  # whose overloads are ours
+        return asked(
+            procedure,
+            args,
+            kwargs,
+            timeout=timeout,
+            callback=callback,
+            options=options,
+            idempotency_key=idempotency_key,
+            full=full,
         )
 
     def publish(
@@ -293,9 +301,17 @@ class WampBridgeBase(BridgeApp):
         *,
         options: Mapping[str, Any] | None = None,
         timeout: float | None = None,
+        idempotency_key: str | None = None,
     ) -> int | None:
         """Publish an event and return its id; see `Bridge.publish`."""
-        return self.bridge.publish(topic, args, kwargs, options=options, timeout=timeout)
+        return self.bridge.publish(
+            topic,
+            args,
+            kwargs,
+            options=options,
+            timeout=timeout,
+            idempotency_key=idempotency_key,
+        )
 
     async def acall(
         self,
@@ -306,6 +322,7 @@ class WampBridgeBase(BridgeApp):
         timeout: float | None = None,
         callback: str | None = None,
         options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         full: bool = False,
     ) -> Any:
         """As `call`, for the asynchronous code that such a framework has, too."""
@@ -319,6 +336,7 @@ class WampBridgeBase(BridgeApp):
             timeout=timeout,
             callback=callback,
             options=options,
+            idempotency_key=idempotency_key,
             full=full,
         )
 
@@ -330,10 +348,16 @@ class WampBridgeBase(BridgeApp):
         *,
         options: Mapping[str, Any] | None = None,
         timeout: float | None = None,
+        idempotency_key: str | None = None,
     ) -> int | None:
         """As `publish`, for the asynchronous code that such a framework has, too."""
         return await self.async_bridge.publish(
-            topic, args, kwargs, options=options, timeout=timeout
+            topic,
+            args,
+            kwargs,
+            options=options,
+            timeout=timeout,
+            idempotency_key=idempotency_key,
         )
 
     def announce(self, *, wait: bool = False) -> Source:

@@ -6,6 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
+from wamp_bridge.core import _calls as calls
 from wamp_bridge.core import _dead_letters as dead_letters
 from wamp_bridge.core import _operations as operations
 from wamp_bridge.core._requests import Pause
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
     from wamp_bridge.core._messages import (
         CallResult,
+        CallState,
         PendingCall,
         Registration,
         Source,
@@ -47,7 +49,7 @@ class Bridge:
 
     A request that never left is tried again, and so are those that may be repeated without harm,
     within the timeout. A call or a publication of which a byte may have been sent is never
-    repeated.
+    repeated, unless it has an idempotency key.
 
     Args:
         settings: Where the bridge is and who asks; read from the environment if left out.
@@ -86,6 +88,7 @@ class Bridge:
         timeout: float | None = None,
         callback: None = None,
         options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         full: Literal[False] = False,
     ) -> Any: ...
 
@@ -99,6 +102,7 @@ class Bridge:
         timeout: float | None = None,
         callback: None = None,
         options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         full: Literal[True],
     ) -> CallResult: ...
 
@@ -112,6 +116,7 @@ class Bridge:
         timeout: float | None = None,
         callback: str,
         options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         full: bool = False,
     ) -> PendingCall: ...
 
@@ -124,6 +129,7 @@ class Bridge:
         timeout: float | None = None,
         callback: str | None = None,
         options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         full: bool = False,
     ) -> Any:
         """Call a procedure.
@@ -136,6 +142,9 @@ class Bridge:
             callback: Don't wait; the outcome goes to this URL, or to the `callback` handler of
                 this name.
             options: WAMP's options of the call.
+            idempotency_key: Of 1 to 255 ASCII characters, and for this call alone: with it, the
+                bridge makes the call once and keeps its answer for a day. A request that was cut
+                off is sent again, and so may you ask again after an error, with the same key.
             full: Return the `CallResult`, with keyword results.
 
         Returns:
@@ -151,7 +160,7 @@ class Bridge:
             BridgeError: Anything else that the bridge answered.
         """
         return self._run(
-            operations.call(
+            calls.call(
                 self.settings,
                 procedure,
                 args,
@@ -159,9 +168,65 @@ class Bridge:
                 timeout=timeout,
                 callback=callback,
                 options=options,
+                idempotency_key=idempotency_key,
                 full=full,
             )
         )
+
+    def start_call(
+        self,
+        procedure: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        callback: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+    ) -> PendingCall:
+        """Begin a call without waiting for its end; `read_call` tells of it.
+
+        Args:
+            procedure: As for `call`.
+            args: As for `call`.
+            kwargs: As for `call`.
+            timeout: Seconds that the call may take; an hour if left out, a day at most.
+            callback: Where the outcome goes too, as for `call`.
+            options: WAMP's options of the call.
+            idempotency_key: As for `call`: the same key, the same `PendingCall`.
+
+        Raises:
+            Unavailable: The bridge is away, or takes no more calls of this app now.
+            BridgeError: Anything else that the bridge answered.
+        """
+        return self._run(
+            calls.start_call(
+                self.settings,
+                procedure,
+                args,
+                kwargs,
+                timeout=timeout,
+                callback=callback,
+                options=options,
+                idempotency_key=idempotency_key,
+            )
+        )
+
+    def read_call(self, call: PendingCall | str) -> CallState:
+        """How a call stands that is not waited for.
+
+        Args:
+            call: What began it returned, or its id.
+
+        Raises:
+            NotFound: This app has made no such call, or it ended too long ago.
+            BridgeError: Anything else that the bridge answered.
+        """
+        return self._run(calls.read_call(self.settings, call))
+
+    def cancel_call(self, call: PendingCall | str) -> CallState:
+        """Cancel a call that is not waited for; how it stands then. One that has ended stays so."""
+        return self._run(calls.cancel_call(self.settings, call))
 
     def publish(
         self,
@@ -171,6 +236,7 @@ class Bridge:
         *,
         options: Mapping[str, Any] | None = None,
         timeout: float | None = None,
+        idempotency_key: str | None = None,
     ) -> int | None:
         """Publish an event.
 
@@ -181,6 +247,7 @@ class Bridge:
             options: `acknowledge`, `exclude_me`, `exclude`, `eligible`, `retain` and the rest of
                 WAMP's.
             timeout: Seconds to wait for the bridge; `WAMP_BRIDGE_TIMEOUT` if left out.
+            idempotency_key: As for `call`.
 
         Returns:
             The publication's id; None where `acknowledge` is false.
@@ -190,7 +257,15 @@ class Bridge:
             BridgeError: Anything else that the bridge answered.
         """
         return self._run(
-            operations.publish(self.settings, topic, args, kwargs, options=options, timeout=timeout)
+            calls.publish(
+                self.settings,
+                topic,
+                args,
+                kwargs,
+                options=options,
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+            )
         )
 
     def register(

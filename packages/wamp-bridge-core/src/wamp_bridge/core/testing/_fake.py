@@ -7,7 +7,8 @@ import threading
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from wamp_bridge.core._errors import BridgeError, BridgeUnreachable, InvalidURI
+from wamp_bridge.core._calls import key_in
+from wamp_bridge.core._errors import BridgeError, BridgeUnreachable, InvalidURI, NotFound
 from wamp_bridge.core._json import dumps, loads
 from wamp_bridge.core._requests import Answer, Failure
 from wamp_bridge.core._secrets import generate_secret
@@ -64,6 +65,7 @@ class FakeBridge(Deliveries):
         self._expected_calls: list[Expectation] = []
         self._expected_events: list[Expectation] = []
         self._unexpected: list[str] = []
+        self._outcomes: dict[str, CallResult | BridgeError] = {}
         self._is_down = False
         self._context = ExitStack()
 
@@ -221,7 +223,10 @@ class FakeBridge(Deliveries):
         members = loads(request.body) if request.body else {}
         action, _, rest = request.path.partition("/")
         if action in ("call", "publish"):
-            return self._answer_named(settings, action, unescape_segment(rest.strip("/")), members)
+            uri = unescape_segment(rest.strip("/"))
+            return self._answer_named(settings, action, uri, members, request.headers)
+        if action == "calls":
+            return self._answer_state(rest.strip("/"))
         if action == "announce":
             source = {"id": "src_1", "url": members["url"], "state": "live", "reason": None}
             return _json(200, {"source": source})
@@ -232,7 +237,12 @@ class FakeBridge(Deliveries):
         raise self._refuse(f"a fake bridge has no answer to {request.method} {request.path}")
 
     def _answer_named(
-        self, settings: Settings, action: str, uri: str, members: Mapping[str, Any]
+        self,
+        settings: Settings,
+        action: str,
+        uri: str,
+        members: Mapping[str, Any],
+        headers: Mapping[str, str],
     ) -> Answer | Failure:
         __tracebackhide__ = True
         try:
@@ -240,16 +250,21 @@ class FakeBridge(Deliveries):
         except InvalidURI as error:
             return _problem(error)
         if action == "call":
-            return self._answer_call(settings, uri, members)
-        return self._answer_publish(settings, uri, members)
+            return self._answer_call(settings, uri, members, headers)
+        return self._answer_publish(settings, uri, members, key_in(headers))
 
     def _answer_call(
-        self, settings: Settings, uri: str, members: Mapping[str, Any]
+        self,
+        settings: Settings,
+        uri: str,
+        members: Mapping[str, Any],
+        headers: Mapping[str, str],
     ) -> Answer | Failure:
         __tracebackhide__ = True
         options, timeout, url = (members.get(name) for name in ("options", "timeout", "callback"))
+        key = key_in(headers)
         called = Called(
-            uri, members["args"], members["kwargs"], options or {}, timeout, url, settings
+            uri, members["args"], members["kwargs"], options or {}, timeout, url, key, settings
         )
         with self._lock:
             self._calls.append(called)
@@ -259,17 +274,32 @@ class FakeBridge(Deliveries):
         if outcome is None:
             others = asked.listed("Expected were:", expected, "No calls were expected.")
             raise self._refuse(f"{called} was called, which was not expected.\n{others}")
-        if called.callback is None:
+        if called.callback is None and "prefer" not in headers:
             return _outcome(outcome)
-        self.owe_outcome(called, f"call_{number}", outcome)
+        if called.callback is not None:
+            self.owe_outcome(called, f"call_{number}", outcome)
+        self._outcomes[f"call_{number}"] = outcome
         pending = {"id": f"call_{number}", "status": "pending"}
         return _json(202, pending, location=f"/calls/call_{number}/")
 
+    def _answer_state(self, call: str) -> Answer:
+        """A call that nobody waits for has ended by the time that somebody asks."""
+        outcome = self._outcomes.get(call)
+        if outcome is None:
+            return _problem(NotFound.explained(f'This app has no call "{call}".'))
+        args, kwargs = list(outcome.args), outcome.kwargs
+        document: dict[str, Any] = {"id": call, "args": args, "kwargs": kwargs}
+        if isinstance(outcome, BridgeError):
+            document |= {"status": "failed", "error": outcome.uri, "error_status": outcome.status}
+        else:
+            document |= {"status": "succeeded", "result": outcome.value}
+        return _json(200, document)
+
     def _answer_publish(
-        self, settings: Settings, uri: str, members: Mapping[str, Any]
+        self, settings: Settings, uri: str, members: Mapping[str, Any], key: str | None
     ) -> Answer | Failure:
         options = members.get("options") or {}
-        event = Published(uri, members["args"], members["kwargs"], options, settings)
+        event = Published(uri, members["args"], members["kwargs"], options, key, settings)
         with self._lock:
             outcome = _met(self._expected_events, event)
             if not isinstance(outcome, BridgeError):

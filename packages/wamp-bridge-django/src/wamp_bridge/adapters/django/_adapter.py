@@ -47,6 +47,7 @@ class WampBridge(RequiringUsers):
         *,
         options: Mapping[str, Any] | None = None,
         timeout: float | None = None,
+        idempotency_key: str | None = None,
         on_commit: bool = False,
         using: str | None = None,
     ) -> int | None:
@@ -58,18 +59,33 @@ class WampBridge(RequiringUsers):
             kwargs: Keyword arguments.
             options: WAMP's options of the publication.
             timeout: Seconds to wait for the bridge; `WAMP_BRIDGE_TIMEOUT` if left out.
+            idempotency_key: With it, the bridge publishes the event once.
             on_commit: When the transaction commits, and not where it is rolled back; at once
                 outside of any. Returns None. A bridge that can't take it then is logged and not
                 raised, because what is committed has happened.
             using: The database whose transaction is meant; the default one if left out.
         """
         if not on_commit:
-            return super().publish(topic, args, kwargs, options=options, timeout=timeout)
+            return super().publish(
+                topic,
+                args,
+                kwargs,
+                options=options,
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+            )
         check_uri(self.settings.resolve(topic))
         given = loads(dumps([args, kwargs, options]))  # as they are now, and fit to be sent
 
         def publish() -> None:
-            self.bridge.publish(topic, given[0], given[1], options=given[2], timeout=timeout)
+            self.bridge.publish(
+                topic,
+                given[0],
+                given[1],
+                options=given[2],
+                timeout=timeout,
+                idempotency_key=idempotency_key,
+            )
 
         transaction.on_commit(publish, using=using, robust=True)
         return None
