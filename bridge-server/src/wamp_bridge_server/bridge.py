@@ -182,7 +182,11 @@ class Bridge:
             )
         )
         reconciler = Reconciler(table, backend)
-        arrivals = Arrivals(table, reconciler, sender, inbox, self._limits.invocations)
+        limit = self._limits.invocations
+        arrivals = closing(
+            Arrivals(table, reconciler, sender, inbox, limit, store, recipients.policy_of)
+        )
+        await arrivals.start()
         await closing(backend).start(arrivals)
         endpoints = closing(Endpoints(table, store, closing(reconciler), outbox, clock))
         await endpoints.start(apps.by_name)

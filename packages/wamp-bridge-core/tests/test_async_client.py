@@ -56,6 +56,10 @@ async def test_everything_is_asked_as_the_other_client_asks_it(server: PlainServ
         "/registrations/?limit=1000": {"registrations": [entry], "cursor": None},
         "/subscriptions/?limit=1000": {"subscriptions": [entry], "cursor": None},
         "/sources/?limit=1000": {"sources": [entry], "cursor": None},
+        "/dead-letters/?limit=1000": {"dead_letters": [entry], "cursor": None},
+        "/dead-letters/?limit=1": {"dead_letters": [], "cursor": None, "total": 3},
+        "/dead-letters/m1/replay/": {"replayed": 1},
+        "/dead-letters/m1/": {},
     }
     server.answering = lambda asked: Reply(200, replies[asked.path])
     asks: dict[str, tuple[Any, ...]] = {
@@ -74,6 +78,10 @@ async def test_everything_is_asked_as_the_other_client_asks_it(server: PlainServ
         "registrations": (),
         "subscriptions": (),
         "sources": (),
+        "dead_letters": (),
+        "count_dead_letters": (),
+        "replay_dead_letters": ("m1",),
+        "delete_dead_letters": ("m1",),
     }
     sync = Bridge(Settings(url=server.url, token="t", callback_url="http://h/wamp/"))
     async with at(server.url) as bridge:

@@ -23,6 +23,8 @@ from wamp_bridge.core import (
     CallTimeout,
     Canceled,
     ConfigurationError,
+    Conflict,
+    DeadLetter,
     InvalidURI,
     InvalidValue,
     PendingCall,
@@ -149,7 +151,7 @@ def test_endpoints_are_registered_and_taken_back(fake: Fake) -> None:
     fake.reply = Reply(200, {"registrations": [entry]})
     assert fake.bridge.register({"f": "http://h/f"}, lease=5) == [
         Registration(
-            "r1", "f", "http://h/f", "exact", "live", None, 1700000000.5, {"invoke": "single"}
+            "r1", "f", "http://h/f", "exact", "live", None, None, 1700000000.5, {"invoke": "single"}
         )
     ]
     fake.reply = Reply(200, {"unregistered": ["f"], "unknown": ["g"]})
@@ -179,6 +181,66 @@ def test_sources_are_announced_and_withdrawn(fake: Fake) -> None:
     assert fake.asked[2].document == {"url": "http://h/wamp/"}
     fake.reply = Reply(200, {"sources": [source], "cursor": None})
     assert [found.url for found in fake.bridge.sources()] == ["http://h/wamp/"]
+
+
+LETTER = {
+    "id": "m1",
+    "type": "event",
+    "uri": "com.x",
+    "endpoint": "sub_1",
+    "callback": None,
+    "created_at": 1.5,
+    "dead_at": 2.5,
+    "attempts": 8,
+    "last_status": 500,
+    "error": "status 500",
+    "size": 7,
+}
+
+
+def test_dead_letters_are_listed_page_by_page(fake: Fake) -> None:
+    pages = [
+        {"dead_letters": [LETTER] * 1000, "cursor": "next", "total": 1001},
+        {"dead_letters": [LETTER], "cursor": None},
+    ]
+    fake.reply = lambda asked: Reply(200, pages["cursor" in asked.path])
+    letters = fake.bridge.dead_letters(uri="com.x", since=None)
+    assert len(letters) == 1001
+    assert letters[0] == DeadLetter(**LETTER)  # type: ignore[arg-type]
+    assert [asked.path for asked in fake.asked] == [
+        "/dead-letters/?uri=com.x&limit=1000",
+        "/dead-letters/?uri=com.x&limit=1000&cursor=next",
+    ]
+    assert fake.bridge.count_dead_letters() == 1001
+
+
+def test_dead_letters_are_replayed_and_deleted_some_at_a_time(fake: Fake) -> None:
+    left = {"replayed": 1500, "deleted": 1100}
+
+    def some(asked: Asked) -> Reply:
+        what = "replayed" if asked.method == "POST" else "deleted"
+        number = min(1000, left[what])
+        left[what] -= number
+        return Reply(202, {what: number})
+
+    fake.reply = some
+    assert fake.bridge.replay_dead_letters(error="refused") == 1500
+    assert fake.asked[0].document == {"error": "refused", "limit": 1000}
+    assert fake.bridge.delete_dead_letters(limit=1100) == 1100
+    assert fake.asked[-1].path == "/dead-letters/?limit=100"
+    left["replayed"] = 1
+    assert fake.bridge.replay_dead_letters("m/1") == 1
+    assert fake.asked[-1].path == "/dead-letters/m%2F1/replay/"
+    assert fake.bridge.delete_dead_letters("m1") == 1
+
+
+def test_dead_letters_for_nobody_are_a_conflict(fake: Fake) -> None:
+    fake.reply = Reply(409, {"status": 409, "title": "Conflict", "detail": "nobody"})
+    with pytest.raises(Conflict):
+        fake.bridge.replay_dead_letters()
+    replies = [Reply(202, {"replayed": 1000}), fake.reply]
+    fake.reply = lambda _asked: replies.pop(0)
+    assert fake.bridge.replay_dead_letters() == 1000
 
 
 def test_connections_are_reused(fake: Fake) -> None:

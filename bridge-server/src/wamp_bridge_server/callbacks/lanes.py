@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 HAND = 100
 """How many of a lane are in memory at most; more where its recipient takes more at once."""
 HAND_BYTES = 1024 * 1024
+ALL_HANDS_BYTES = 64 * 1024 * 1024
+"""What all lanes have in hand together at most, save that each may have one."""
 STRAINED = 10
 """So many failures running, and a lane goes gently: one at a time, and not at once."""
 GENTLE_SECONDS, MOST_GENTLE_SECONDS = 0.05, 1.0
@@ -31,6 +33,11 @@ class Hands:
 
     def __init__(self) -> None:
         self.size = 0
+
+    @property
+    def room(self) -> bool:
+        """Whether there is room for more; each lane may have one in any case."""
+        return self.size < ALL_HANDS_BYTES
 
 
 class Lane:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from wamp_bridge_server.callbacks.attempts import Failed, attempt
-from wamp_bridge_server.callbacks.lanes import HAND_BYTES, Hands, Lane
+from wamp_bridge_server.callbacks.lanes import Hands, Lane
+from wamp_bridge_server.callbacks.pages import read_more
 from wamp_bridge_server.callbacks.schedule import wait_before
 from wamp_bridge_server.callbacks.settling import Outcome, Settling
 from wamp_bridge_server.callbacks.stock import Stock
@@ -31,11 +32,7 @@ if TYPE_CHECKING:
     from wamp_bridge_server.callbacks.sender import Sender
     from wamp_bridge_server.store import DeliveryRecord, LaneCount, Store
 
-ALL_HANDS_BYTES = 64 * 1024 * 1024
-"""What all lanes have in hand at most, save that each may have one."""
-
 TAKEN_BACK = "its endpoint was taken back"
-DAMAGED = "its row in the store is damaged"
 
 _READERS = 4
 _BITE = 500
@@ -102,6 +99,7 @@ class Outbox:
 
     def kept(self, records: Iterable[DeliveryRecord]) -> None:
         """Take note of deliveries that the store has from now on."""
+        touched: dict[Lane, None] = {}
         for record in records:
             size = len(record.body)
             self.stocks[record.app].wait(1, size)
@@ -109,7 +107,9 @@ class Outbox:
             lane.number += 1
             lane.size += size
             resting = lane.recipient is None or lane.recipient.resting
-            lane.told(record, room=not resting and self._hands.size < ALL_HANDS_BYTES)
+            lane.told(record, room=not resting and self._hands.room)
+            touched[lane] = None
+        for lane in touched:
             self._pump(lane)
 
     def resume(self, recipient: Recipient) -> None:
@@ -292,60 +292,33 @@ class Outbox:
         if failed is not None and failed.due_at is not None:
             if not lane.ordered:
                 lane.fails_until(failed.due_at)
+            self._pump(lane)
+            return
+        lane.number -= 1
+        lane.size -= outcome.size
+        stock = self.stocks[lane.app]
+        if failed is None:
+            stock.arrived += 1
+            stock.wait(-1, -outcome.size)
         else:
-            lane.number -= 1
-            lane.size -= outcome.size
-            stock = self.stocks[lane.app]
-            if failed is None:
-                stock.arrived += 1
-                stock.wait(-1, -outcome.size)
-            else:
-                stock.die(1, outcome.size)
-        self._pump(lane)
+            stock.die(1, outcome.size)
+        if not lane.number or lane.rescan or lane.gone is not None:
+            self._pump(lane)
 
     # The store.
 
     async def _read(self, lane: Lane) -> None:
         try:
             async with self._readers:
-                await self._read_pages(lane)
+                damaged = await read_more(self._store.deliveries, lane, self._clock())
         except StoreError:  # which the store has told of
             lane.paused_until = self._clock() + _AGAIN_SECONDS
+        else:
+            lane.number -= damaged
+            self.stocks[lane.app].die(damaged, 0)
         finally:
             lane.reading = None
             self._pump(lane)
-
-    async def _read_pages(self, lane: Lane) -> None:
-        room = HAND_BYTES if self._hands.size < ALL_HANDS_BYTES else 1
-        now, epoch, deliveries = self._clock(), lane.epoch, self._store.deliveries
-        if not lane.ordered and lane.due_at is not None and lane.due_at <= now:
-            due = await deliveries.due(
-                lane.app, lane.name, now, number=lane.limit, size=room, but=lane.held
-            )
-            await self._bury(lane, due.damaged)
-            if lane.epoch != epoch:
-                return
-            lane.read_due(due.records, due.last)
-            if due.last is not None and due.last <= now:
-                return  # what failed comes before what was never tried
-        if lane.behind:
-            newest = lane.newest
-            page = await deliveries.after(
-                lane.app, lane.name, lane.cursor, number=lane.limit, size=room, tried=lane.ordered
-            )
-            await self._bury(lane, page.damaged)
-            if lane.epoch == epoch:
-                last = page.records[-1].seq if page.records else 0
-                reached = int(page.last) if page.last is not None else max(newest, last)
-                lane.read(page.records, page.last, reached)
-
-    async def _bury(self, lane: Lane, damaged: list[int]) -> None:
-        if not damaged:
-            return
-        await self._store.deliveries.bury(damaged, DAMAGED, self._clock())
-        log.error("deliveries can't be read", app=lane.app, deliveries=damaged, reason=DAMAGED)
-        lane.number -= len(damaged)
-        self.stocks[lane.app].die(len(damaged), 0)
 
     async def _hasten(self, lane: Lane) -> None:
         """Make what failed before due at once; in bites, which others can come between."""

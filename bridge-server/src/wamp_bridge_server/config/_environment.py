@@ -84,6 +84,7 @@ _APP: dict[Path, Shape] = {
     ("deliveries", "dead_letters"): "value",
     ("deliveries", "most"): "value",
     ("deliveries", "most_bytes"): "value",
+    ("deliveries", "history"): "value",
 }
 
 

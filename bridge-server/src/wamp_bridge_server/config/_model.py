@@ -181,7 +181,8 @@ class DeliveryConfig(msgspec.Struct, frozen=True, kw_only=True):
     `schedule` are the waits before each attempt, counted from the one before, each more or less by
     the share `jitter`. `timeout` is how long an attempt may take, `retry_after` how much wait an
     app may ask for. Dead letters are kept for `dead_letters`. Of what waits and what is dead,
-    `most` deliveries and `most_bytes` of their bodies are kept for an app.
+    `most` deliveries and `most_bytes` of their bodies are kept for an app. `history` is how many
+    events of a topic are asked of the router after an absence.
     """
 
     schedule: tuple[float, ...] = (0, 5, 300, 1800, 7200, 18000, 36000, 36000)
@@ -191,6 +192,7 @@ class DeliveryConfig(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: float = 30 * 86_400.0
     most: int = 1_000_000
     most_bytes: int = 1024**3
+    history: int = 1000
 
 
 class AppConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -294,6 +294,7 @@ def _delivered(table: _Table | None) -> DeliveryConfig:
         ),
         most=table.get("most", _deliveries.count, default.most),
         most_bytes=table.get("most_bytes", _deliveries.count, default.most_bytes),
+        history=table.get("history", _deliveries.history, default.history),
     )
     table.done()
     return deliveries

@@ -34,7 +34,13 @@ class DeadLetterRequests:
         meant = _meant(ask, _queried(ask))
         found = await self._office.page(meant, paging.after_number, paging.limit + 1)
         letters, cursor = paging.cut(found, lambda letter: str(letter.seq))
-        return answer({"dead_letters": [_described(each) for each in letters], "cursor": cursor})
+        document: dict[str, Any] = {
+            "dead_letters": [_described(each) for each in letters],
+            "cursor": cursor,
+        }
+        if not paging.after:
+            document["total"] = await self._office.count(meant)
+        return answer(document)
 
     async def one(self, ask: Asking) -> web.Response:
         """`GET /dead-letters/ID/`."""

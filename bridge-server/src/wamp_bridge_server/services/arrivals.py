@@ -13,6 +13,7 @@ from wamp_bridge_server.callbacks import envelopes
 from wamp_bridge_server.callbacks.invocations import invoke
 from wamp_bridge_server.errors import NO_SUCH_PROCEDURE, UNAVAILABLE
 from wamp_bridge_server.identifiers import new_id
+from wamp_bridge_server.services.history import MOST_HELD_BACK, History
 from wamp_bridge_server.store import Arrival, DeliveryRecord
 from wamp_bridge_server.values import NotJson
 
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
 
     from wamp_bridge_server.backends.base import Event, Invocation, Result
     from wamp_bridge_server.callbacks.sender import Sender
+    from wamp_bridge_server.config import DeliveryConfig
     from wamp_bridge_server.services.inbox import Inbox
     from wamp_bridge_server.services.reconciler import Reconciler
     from wamp_bridge_server.services.table import Endpoint, Group, Table
+    from wamp_bridge_server.store import Store
 
 log = structlog.get_logger("wamp_bridge.arrivals")
 
@@ -38,8 +41,10 @@ class Arrivals:
         sender: Sender,
         inbox: Inbox,
         limit: int,
+        store: Store,
+        policy_of: Callable[[str], DeliveryConfig],
     ) -> None:
-        """Told, last, how many invocations are served at once."""
+        """Told, after the inbox, how many invocations are served at once."""
         self._table = table
         self._reconciler = reconciler
         self._sender = sender
@@ -49,15 +54,26 @@ class Arrivals:
         self._idle = asyncio.Event()
         self._idle.set()
         self._ours: Callable[[str], bool] | None = None
+        self._history = reconciler.history = History(store, policy_of, self._take)
+
+    async def start(self) -> None:
+        """Learn what the store knows of absences, before any session joins. Raises `StoreError`."""
+        await self._history.start()
+
+    async def close(self) -> None:
+        """Fill no more gaps."""
+        await self._history.close()
 
     def joined(self, app: str) -> None:
         """An app's session has joined the router."""
         log.info("joined", app=app)
+        self._history.joined(app)
         self._reconciler.joined(app)
 
     def left(self, app: str, reason: str) -> None:
         """An app's session is gone."""
         log.warning("left", app=app, reason=reason)
+        self._history.left(app)
         self._reconciler.left(app)
 
     async def invoked(self, app: str, invocation: Invocation) -> Result:
@@ -115,6 +131,19 @@ class Arrivals:
     def received(self, app: str, event: Event) -> None:
         """Have an event kept for whom it is for, and then delivered."""
         group = self._table.groups.get((app, "topic", event.uri, event.match))
+        if group is not None and group.held_back is not None:
+            group.held_back.append(event)
+            if len(group.held_back) > MOST_HELD_BACK:
+                self._history.let_go(group)
+            return
+        self._take(app, event, None)
+
+    def _take(self, app: str, event: Event, published: float | None) -> None:
+        """Have an event kept, for those that were there when it was published, where that is told.
+
+        It is when it comes from the history of the router.
+        """
+        group = self._table.groups.get((app, "topic", event.uri, event.match))
         if group is None:
             return  # taken back while the event was on its way
         try:
@@ -124,6 +153,8 @@ class Arrivals:
             return
         now = time.time()
         for endpoint in group.recipients():
+            if published is not None and endpoint.record.created_at > published:
+                continue
             delivery = DeliveryRecord(
                 id=new_id("msg"),
                 app=app,

@@ -35,6 +35,10 @@ class DeadLetterOffice:
         """Those that are meant, the oldest first, behind a `seq`. Raises `StoreError`."""
         return await self._letters.page(meant, after=after, number=number)
 
+    async def count(self, meant: DeadLetters) -> int:
+        """How many are meant. Raises `StoreError`."""
+        return await self._letters.count(meant)
+
     async def one(self, app: App, identifier: str) -> tuple[DeadLetter, list[FailedAttempt]]:
         """A dead letter of an app, with its attempts.
 

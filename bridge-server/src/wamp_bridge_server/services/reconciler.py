@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from wamp_bridge_server.backends.base import Backend, Session
+    from wamp_bridge_server.services.history import History
     from wamp_bridge_server.services.table import Group, Table
 
 AT_ONCE = 256
@@ -38,7 +39,11 @@ log = structlog.get_logger("wamp_bridge.reconciler")
 
 
 class Reconciler:
-    """Matches the router's registrations and subscriptions to the table."""
+    """Matches the router's registrations and subscriptions to the table.
+
+    Attributes:
+        history: Fills the gaps that an absence made in what topics' subscribers got.
+    """
 
     def __init__(self, table: Table, backend: Backend) -> None:
         self._table = table
@@ -47,6 +52,7 @@ class Reconciler:
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._waiters: dict[Group, list[asyncio.Future[None]]] = {}
         self._joins: dict[str, int] = {}
+        self.history: History | None = None
         self._keeps: Callable[[Group], bool] | None = None
 
     def touch(self, groups: Iterable[Group]) -> None:
@@ -189,12 +195,25 @@ class Reconciler:
             await self._give_back(session, group, held)
         if self._wanted(group) and group.held is None:
             held_as = group.invoke if group.kind == "procedure" else "single"
-            held = await self._obtain(session, group)
+            held = await self._obtain_without_gap(session, group)
             if self._joins.get(group.app) == join:
                 group.held, group.held_as = held, held_as
                 group.refusal, group.conflict = None, False
                 if not self._wanted(group):  # taken back while it was being made
                     self._changed[group.app][group] = None
+
+    async def _obtain_without_gap(self, session: Session, group: Group) -> int:
+        """Obtain what is held; of a topic also what was published while nobody held it."""
+        history = self.history
+        if history is None or not history.hold_back(group):
+            return await self._obtain(session, group)
+        try:
+            held = await self._obtain(session, group)
+        except BaseException:
+            history.let_go(group)
+            raise
+        history.fill(session, group, held)
+        return held
 
     async def _obtain(self, session: Session, group: Group) -> int:
         needed = _FEATURES.get((group.kind, group.match))

@@ -18,7 +18,7 @@ from wamp_bridge_server.clock import Clock
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from wamp_bridge_server.backends.base import Invoke, Match
+    from wamp_bridge_server.backends.base import Event, Invoke, Match
     from wamp_bridge_server.store.records import EndpointRecord, Kind
 
 State = Literal["pending", "live", "suspect", "withdrawn", "refused"]
@@ -157,7 +157,8 @@ class Group:
     `held` is the router's id for it, `held_as` the policy it was registered with, `delay`
     why the router can't be asked, `refusal` why
     the router would not have it, `conflict` whether because another holds it; while `matching`,
-    the router is being asked. `gone`: the configuration doesn't name the app.
+    the router is being asked. `gone`: the configuration doesn't name the app. `held_back` has the
+    events that came while a gap before them is being filled; None where none is.
     """
 
     app: str
@@ -172,6 +173,7 @@ class Group:
     conflict: bool = False
     matching: bool = False
     gone: bool = False
+    held_back: list[Event] | None = None
     turn: int = 0
 
     @property

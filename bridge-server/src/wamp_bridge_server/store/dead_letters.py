@@ -72,6 +72,12 @@ class DeadLetterRoom:
             rows = await connection.execute(statement)
             return [LaneCount(app, "", number, size) for app, number, size in rows]
 
+    async def count(self, meant: DeadLetters) -> int:
+        """How many are meant."""
+        statement = select(func.count()).select_from(deliveries).where(*_meant(meant))
+        async with self._database.reading() as connection:
+            return int((await connection.execute(statement)).scalar_one())
+
     async def page(self, meant: DeadLetters, *, after: int, number: int) -> list[DeadLetter]:
         """Those that are meant, in the order in which they came, behind a `seq`."""
         statement = (

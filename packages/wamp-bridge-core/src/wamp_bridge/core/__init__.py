@@ -12,6 +12,7 @@ from wamp_bridge.core._bridge_app import BridgeApp, WampBridgeBase
 from wamp_bridge.core._callables import annotation_of, is_async_callable, within
 from wamp_bridge.core._client import Bridge
 from wamp_bridge.core._commands import Command, commands
+from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
 from wamp_bridge.core._deliveries import current_details
 from wamp_bridge.core._dispatch import Dispatcher
 from wamp_bridge.core._envelopes import (
@@ -96,6 +97,8 @@ __all__ = [
     "Command",
     "ConfigurationError",
     "Conflict",
+    "DeadLetter",
+    "DeadLetterFilter",
     "Dispatcher",
     "DuplicateName",
     "Endpoint",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
 from wamp_bridge.core import _calls as calls
+from wamp_bridge.core import _dead_letters as dead_letters
 from wamp_bridge.core import _operations as operations
 from wamp_bridge.core._requests import Pause
 from wamp_bridge.core._settings import for_requests
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
     from wamp_bridge.core._messages import (
         CallResult,
         CallState,
@@ -246,6 +248,26 @@ class AsyncBridge:
     async def sources(self) -> list[Source]:
         """As `Bridge.sources`."""
         return await self._run(operations.sources(self.settings))
+
+    async def dead_letters(self, **chosen: Unpack[DeadLetterFilter]) -> list[DeadLetter]:
+        """As `Bridge.dead_letters`."""
+        return await self._run(dead_letters.dead_letters(self.settings, chosen))
+
+    async def count_dead_letters(self, **chosen: Unpack[DeadLetterFilter]) -> int:
+        """As `Bridge.count_dead_letters`."""
+        return await self._run(dead_letters.count(self.settings, chosen))
+
+    async def replay_dead_letters(
+        self, identifier: str | None = None, **chosen: Unpack[DeadLetterFilter]
+    ) -> int:
+        """As `Bridge.replay_dead_letters`."""
+        return await self._run(dead_letters.replay(self.settings, identifier, chosen))
+
+    async def delete_dead_letters(
+        self, identifier: str | None = None, **chosen: Unpack[DeadLetterFilter]
+    ) -> int:
+        """As `Bridge.delete_dead_letters`."""
+        return await self._run(dead_letters.delete(self.settings, identifier, chosen))
 
     async def _run(self, exchange: Exchange[_T]) -> _T:
         came: Answer | Failure | None = None

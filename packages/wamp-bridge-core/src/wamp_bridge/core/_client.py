@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
 from wamp_bridge.core import _calls as calls
+from wamp_bridge.core import _dead_letters as dead_letters
 from wamp_bridge.core import _operations as operations
 from wamp_bridge.core._requests import Pause
 from wamp_bridge.core._settings import for_requests
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
     from wamp_bridge.core._messages import (
         CallResult,
         CallState,
@@ -339,6 +341,26 @@ class Bridge:
     def sources(self) -> list[Source]:
         """All that this app has announced."""
         return self._run(operations.sources(self.settings))
+
+    def dead_letters(self, **chosen: Unpack[DeadLetterFilter]) -> list[DeadLetter]:
+        """What could not be delivered to this app, the oldest first; see `DeadLetterFilter`."""
+        return self._run(dead_letters.dead_letters(self.settings, chosen))
+
+    def count_dead_letters(self, **chosen: Unpack[DeadLetterFilter]) -> int:
+        """How many dead letters there are; see `DeadLetterFilter`."""
+        return self._run(dead_letters.count(self.settings, chosen))
+
+    def replay_dead_letters(
+        self, identifier: str | None = None, **chosen: Unpack[DeadLetterFilter]
+    ) -> int:
+        """Send one again, or those that are meant, all if nothing is said; how many that were."""
+        return self._run(dead_letters.replay(self.settings, identifier, chosen))
+
+    def delete_dead_letters(
+        self, identifier: str | None = None, **chosen: Unpack[DeadLetterFilter]
+    ) -> int:
+        """Delete one, or those that are meant, all if nothing is said; how many that were."""
+        return self._run(dead_letters.delete(self.settings, identifier, chosen))
 
     def _run(self, exchange: Exchange[_T]) -> _T:
         came: Answer | Failure | None = None
