@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
 from faults.load import loaded
 from faults.recovery import settled
 from faults.report import Row
-from faults.scene import set_up
+from faults.scene import LOOSE, ORDERED, set_up
+from support.peers import joined
+from support.router import running_router
 
 if TYPE_CHECKING:
     import random
@@ -19,6 +21,11 @@ if TYPE_CHECKING:
     from support.router import CrossbarRouter
 
 
+TOPICS = (ORDERED, LOOSE)
+HISTORY = {
+    "type": "memory",
+    "event-history": [{"uri": topic, "match": "exact", "limit": 10_000} for topic in TOPICS],
+}
 EARLY = 0.2
 """How many times in one the bridge is killed before it has started."""
 
@@ -37,6 +44,22 @@ async def killing(
     async with set_up(router) as scene:
         await _kill_often(scene, rounds, chance, longest)
         yield Row(f"kill -9 of the bridge, {rounds} times", await settled(scene))
+
+
+async def killing_with_history(rounds: int, chance: random.Random) -> AsyncIterator[Row]:
+    """Do the same at a router that keeps event history: there nothing at all is missed."""
+    async with AsyncExitStack() as stack:
+        router = await asyncio.to_thread(stack.enter_context, running_router(store=HISTORY))
+        # Crossbar keeps what somebody got: somebody else, while the bridge is away.
+        witness = await stack.enter_async_context(joined(router.url))
+        for topic in TOPICS:
+            await witness.subscribe(topic)
+        scene = await stack.enter_async_context(set_up(router))
+        await _kill_often(scene, rounds, chance, 2.0)
+        scene.ledger.unheard.clear()
+        found = await settled(scene)
+        missed = (f"missed {found.uncommitted}",) if found.uncommitted else ()
+        yield Row(f"the same {rounds} times, with event history", found, complaints=missed)
 
 
 async def _kill_often(scene: Scene, rounds: int, chance: random.Random, longest: float) -> None:
