@@ -46,11 +46,15 @@ class Lane:
     `due_at` is when the next that failed is due, in Unix seconds, as far as is known; None where
     none is. `behind` says whether the store may have some that were never tried behind `cursor`.
     `epoch` is another one whenever what was in hand went back, so that what was being read then is
-    no use. `gone` is why nothing is sent any more. `number` and `size` count all that waits.
+    no use. While it is `hastening`, all that failed is being made due, and nothing is sent; that
+    begins when the `awaited` are written. `gone` is why nothing is sent any more. `number` and
+    `size` count all that waits. `unsettled` has those of whose attempts some are not written yet,
+    and how many.
     """
 
     __slots__ = (
         "app",
+        "awaited",
         "behind",
         "cursor",
         "due_at",
@@ -88,7 +92,7 @@ class Lane:
         self.hand_bytes = 0
         self.hands = hands
         self.running: dict[int, asyncio.Task[None]] = {}
-        self.unsettled: dict[int, None] = {}
+        self.unsettled: dict[int, int] = {}
         self.cursor = 0
         self.newest = 0
         self.behind = False
@@ -100,6 +104,7 @@ class Lane:
         self.paused_until = 0.0
         self.gone: str | None = None
         self.hastening = False
+        self.awaited: set[int] = set()
         self.reading: asyncio.Task[None] | None = None
         self.ending: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
