@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from faults.disks import disks
-from faults.killing import killing
+from faults.killing import killing, killing_with_history
 from faults.network import FAULTS, WAYS, network
 from faults.processes import processes
 from faults.report import Row, table
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 KINDS: dict[str, Callable[[CrossbarRouter, argparse.Namespace], AsyncIterator[Row]]] = {
     "killing": lambda router, told: killing(router, told.rounds, random.Random(told.seed)),
+    "history": lambda _, told: killing_with_history(told.rounds, random.Random(told.seed)),
     "network": lambda router, told: network(router, told.fault, told.way, told.seconds),
     "processes": lambda router, told: processes(router, told.seconds),
     "disks": lambda router, told: disks(router, told.seconds),

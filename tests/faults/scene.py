@@ -102,6 +102,7 @@ DELIVERIES = f"""
 [apps.shop.deliveries]
 schedule = {[0, 1, *[2] * 90]}
 timeout = 10
+history = 10000
 """
 TOKEN = {"Authorization": "Bearer token-of-shop"}
 PATIENCE = aiohttp.ClientTimeout(total=10)

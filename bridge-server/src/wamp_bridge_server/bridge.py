@@ -182,16 +182,9 @@ class Bridge:
             )
         )
         reconciler = Reconciler(table, backend)
+        limit = self._limits.invocations
         arrivals = closing(
-            Arrivals(
-                table,
-                reconciler,
-                sender,
-                inbox,
-                store,
-                recipients.policy_of,
-                self._limits.invocations,
-            )
+            Arrivals(table, reconciler, sender, inbox, limit, store, recipients.policy_of)
         )
         await arrivals.start()
         await closing(backend).start(arrivals)

@@ -175,22 +175,6 @@ async def test_a_store_that_fails_for_a_while_makes_no_duplicates(
     assert len(app.posted) == 150
 
 
-async def test_in_order_none_is_sent_before_the_store_knows_of_the_one_before(
-    app: CallbackServer, url: str
-) -> None:
-    async with setting(SOON, url) as told:
-        told.targets["one"] = target = Target(app.url, ordered=True)
-        kept = await told.store.deliveries.keep([Arrival(record(target, each)) for each in "abc"])
-        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as other:
-            other.execute("BEGIN IMMEDIATE")
-            told.outbox.kept(each for each in kept if each is not None)
-            await eventually(lambda: told.store.trouble is not None)
-            assert bodies_of(app) == ["a"]  # a bridge killed now would send it again
-            other.execute("ROLLBACK")
-        await eventually(lambda: told.waiting == 0)
-    assert bodies_of(app) == [*"abc"]
-
-
 async def test_dead_letters_wait_again(app: CallbackServer) -> None:
     async with setting((0.0,)) as told:
         app.answering = failing

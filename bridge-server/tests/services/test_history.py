@@ -149,6 +149,16 @@ async def test_the_gap_is_filled_in_order_and_once(
     assert 9 not in numbers_of(app, "com.lost")
 
 
+async def test_the_gap_of_a_bridge_that_was_killed_before_it_noted_anything(
+    router: CrossbarRouter, peers: WampBackend, app: CallbackServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "bridge.db"
+    await prepare(path, endpoint("com.pre", app.url, time.time()))
+    await publish(peers, "com.pre.killed", 1, 2)
+    async with bridge(router, path):
+        await eventually(lambda: numbers_of(app, "com.pre.killed") == [1, 2])
+
+
 async def test_a_session_that_is_lost(
     peers: WampBackend,
     router: CrossbarRouter,

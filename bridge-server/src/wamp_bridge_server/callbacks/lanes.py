@@ -2,8 +2,7 @@
 
 Of what waits in the store, those that were never tried are read in the order in which they came,
 from `cursor` on; those that failed when they are due. An ordered lane reads both in one order and
-has one on its way at most, until the store knows what became of it; one that failed stays in hand,
-and holds up the rest.
+has one on its way at most; one that failed stays in hand, and holds up the rest.
 """
 
 from __future__ import annotations
@@ -47,11 +46,15 @@ class Lane:
     `due_at` is when the next that failed is due, in Unix seconds, as far as is known; None where
     none is. `behind` says whether the store may have some that were never tried behind `cursor`.
     `epoch` is another one whenever what was in hand went back, so that what was being read then is
-    no use. `gone` is why nothing is sent any more. `number` and `size` count all that waits.
+    no use. While it is `hastening`, all that failed is being made due, and nothing is sent; that
+    begins when the `awaited` are written. `gone` is why nothing is sent any more. `number` and
+    `size` count all that waits. `unsettled` has those of whose attempts some are not written yet,
+    and how many.
     """
 
     __slots__ = (
         "app",
+        "awaited",
         "behind",
         "cursor",
         "due_at",
@@ -89,7 +92,7 @@ class Lane:
         self.hand_bytes = 0
         self.hands = hands
         self.running: dict[int, asyncio.Task[None]] = {}
-        self.unsettled: dict[int, None] = {}
+        self.unsettled: dict[int, int] = {}
         self.cursor = 0
         self.newest = 0
         self.behind = False
@@ -101,6 +104,7 @@ class Lane:
         self.paused_until = 0.0
         self.gone: str | None = None
         self.hastening = False
+        self.awaited: set[int] = set()
         self.reading: asyncio.Task[None] | None = None
         self.ending: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
@@ -192,8 +196,6 @@ class Lane:
             return None
         if self.ordered and self.due_at is not None and self.due_at > now:
             return None
-        if self.ordered and self.unsettled:
-            return None  # or it could come again, after a bridge that was killed, behind the next
         record = self.hand.popleft()
         self._weigh(-len(record.body))
         if self.ordered:

@@ -118,13 +118,18 @@ class Outbox:
         if lane is None:
             return
         lane.succeeded()
-        if lane.due_at is None:
+        if lane.due_at is None and not lane.unsettled:
             self._pump(lane)
         elif not lane.hastening:
             lane.hastening = True  # or what was never tried would go before what was
-            task = asyncio.create_task(self._hasten(lane), name="hasten deliveries")
-            self._hurried.add(task)
-            task.add_done_callback(self._hurried.discard)
+            lane.awaited = set(lane.unsettled)
+            if not lane.awaited:
+                self._hurry(lane)
+
+    def _hurry(self, lane: Lane) -> None:
+        task = asyncio.create_task(self._hasten(lane), name="hasten deliveries")
+        self._hurried.add(task)
+        task.add_done_callback(self._hurried.discard)
 
     def resume_app(self, app: str) -> None:
         """An app is back: so are its recipients, save those that rest for another reason."""
@@ -289,6 +294,10 @@ class Outbox:
 
     def _settled(self, outcome: Outcome) -> None:
         lane, failed = outcome.lane, outcome.failed
+        if lane.awaited:
+            lane.awaited.discard(outcome.seq)
+            if not lane.awaited:
+                self._hurry(lane)
         if failed is not None and failed.due_at is not None:
             if not lane.ordered:
                 lane.fails_until(failed.due_at)

@@ -22,6 +22,8 @@ MOST = 10_000
 """So many that are not written, and nothing more is sent."""
 
 _BATCH = 500
+_LINGER_SECONDS = 0.02
+"""Nobody waits for it, and a commit costs the same for one as for many."""
 _AGAIN_SECONDS = 0.5
 
 
@@ -48,7 +50,8 @@ class Settling:
 
     def put(self, outcome: Outcome) -> None:
         """Have an attempt's end written."""
-        outcome.lane.unsettled[outcome.seq] = None
+        unsettled = outcome.lane.unsettled
+        unsettled[outcome.seq] = unsettled.get(outcome.seq, 0) + 1
         self._waiting.append(outcome)
         self._something.set()
 
@@ -66,6 +69,8 @@ class Settling:
             if not self._waiting:
                 self._something.clear()
                 await self._something.wait()
+                if not self._closing:
+                    await asyncio.sleep(_LINGER_SECONDS)
                 continue
             batch = self._waiting[:_BATCH]
             try:
@@ -75,7 +80,9 @@ class Settling:
                 continue
             del self._waiting[: len(batch)]
             for outcome in batch:
-                outcome.lane.unsettled.pop(outcome.seq, None)
+                left = outcome.lane.unsettled.pop(outcome.seq) - 1
+                if left:
+                    outcome.lane.unsettled[outcome.seq] = left
                 self._settled(outcome)
 
     async def _write(self, batch: list[Outcome]) -> None:

@@ -40,11 +40,11 @@ class Arrivals:
         reconciler: Reconciler,
         sender: Sender,
         inbox: Inbox,
+        limit: int,
         store: Store,
         policy_of: Callable[[str], DeliveryConfig],
-        limit: int,
     ) -> None:
-        """Told, last, how many invocations are served at once."""
+        """Told, after the inbox, how many invocations are served at once."""
         self._table = table
         self._reconciler = reconciler
         self._sender = sender

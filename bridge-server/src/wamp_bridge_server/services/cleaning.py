@@ -78,8 +78,8 @@ class Cleaning:
     async def clean(self) -> None:
         """Take away all that is too old by now. Raises `StoreError`."""
         now, store = self._clock(), self._store
+        # Not at once after a start: what was received before it tells what the gap is.
         if self._started < now - RECEIVED_SECONDS:
-            # Not at once after a start: what was received before it tells what the gap is.
             await _in_bites(partial(store.deliveries.forget_received, now - RECEIVED_SECONDS))
         await _in_bites(partial(store.keys.forget_expired, now))
         await _in_bites(partial(store.calls.forget_expired, now))

@@ -65,7 +65,7 @@ class History:
         self._clock = clock
         self._until: dict[str, float] = {}
         self._since: dict[str, float] = {}
-        self._joined: set[str] = set()
+        self._joined: dict[str, float] = {}
         self._without: set[str] = set()
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -86,28 +86,25 @@ class History:
 
     def joined(self, app: str) -> None:
         """An app's session has joined, and subscribes next."""
-        self._joined.add(app)
+        self._joined[app] = self._clock()
         self._without.discard(app)
-        until = self._until.get(app)
-        if until is None:
-            self._since.pop(app, None)
-        else:
-            self._since[app] = until
+        # Where that wasn't noted, the bridge was killed soon after its session was opened.
+        self._since[app] = self._until.get(app, self._joined[app])
 
     def left(self, app: str) -> None:
         """An app's session is gone."""
         if app in self._joined:
-            self._joined.discard(app)
+            del self._joined[app]
             self._until[app] = self._clock()
 
     def hold_back(self, group: Group) -> bool:
         """Whether a topic that is being subscribed has a gap to be filled; then its events wait."""
-        since = self._since.get(group.app)
-        if group.kind != "topic" or since is None or group.app in self._without:
+        joined = self._joined.get(group.app)
+        if group.kind != "topic" or joined is None or group.app in self._without:
             return False
         if not self._policy_of(group.app).history:
             return False
-        if not any(endpoint.record.created_at < since for endpoint in group.endpoints):
+        if not any(endpoint.record.created_at < joined for endpoint in group.endpoints):
             return False
         group.held_back = []
         return True

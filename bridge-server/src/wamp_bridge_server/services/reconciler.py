@@ -52,8 +52,8 @@ class Reconciler:
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._waiters: dict[Group, list[asyncio.Future[None]]] = {}
         self._joins: dict[str, int] = {}
-        self._keeps: Callable[[Group], bool] | None = None
         self.history: History | None = None
+        self._keeps: Callable[[Group], bool] | None = None
 
     def touch(self, groups: Iterable[Group]) -> None:
         """Say that groups changed. Opens their apps' sessions where they aren't open yet."""
