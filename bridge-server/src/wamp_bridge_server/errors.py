@@ -18,6 +18,7 @@
     ├── HeadTooLarge           431  headers over the limit
     ├── BadSource              502  a source that is unreachable or has no valid manifest
     ├── Unavailable            503  no router, no store, or too much at once
+    │   └── GoingDown          503  the bridge is being stopped
     ├── SourceTimeout          504  a source that answers too late
     └── CallFailed             any  what WAMP answered: an error URI with args and kwargs
 """
@@ -194,6 +195,15 @@ class Unavailable(Problem):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}  # noqa: RUF012 - never changed
+
+
+class GoingDown(Unavailable):
+    """The bridge goes down; another, or the next one, is to be asked, by another connection."""
+
+    headers = {**Unavailable.headers, "Connection": "close"}  # noqa: RUF012 - never changed
+
+    def __init__(self) -> None:
+        super().__init__("The bridge is going down.")
 
 
 class CallFailed(Problem):

@@ -298,6 +298,7 @@ def test_how_deliveries_are_made() -> None:
         dead_letters = 0
         most = 10
         most_bytes = 1000
+        history = 0
     """
     assert shop("[apps.shop.deliveries]\n" + told_of).deliveries == DeliveryConfig(
         schedule=(0.0, 1.5),
@@ -307,6 +308,7 @@ def test_how_deliveries_are_made() -> None:
         dead_letters=0.0,
         most=10,
         most_bytes=1000,
+        history=0,
     )
 
 
@@ -333,6 +335,7 @@ def test_how_deliveries_are_made_in_the_environment() -> None:
         ("timeout = nan", "timeout: must be 0.1 to 3600 seconds, not nan"),
         ("most = 0", "most: must be a whole number from 1, not 0"),
         ("most_bytes = 1.5", "most_bytes: must be a whole number from 1, not 1.5"),
+        ("history = -1", "history: must be a whole number from 0 to 10000, not -1"),
         ("shedule = [0]", "shedule: is an unknown key; did you mean schedule?"),
     ],
 )

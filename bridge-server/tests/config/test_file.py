@@ -101,6 +101,7 @@ def test_an_app_is_enough() -> None:
     config = parse(APP)
     assert config.listen == Address("127.0.0.1", 8181)
     assert config.router == RouterConfig(url="rs://127.0.0.1:8080", realm="realm1")
+    assert config.grace == 25.0
     assert config.apps["shop"].allow == Permissions()
     assert config.apps["shop"].allow.prefixes("register") == ("*",)
 
@@ -149,6 +150,9 @@ def test_what_is_no_toml(text: str, where: str, what: str) -> None:
     [
         ("listen = 8181", "listen: must be a string, not an integer"),
         ("listen = ''", "listen: is empty"),
+        ("grace = -1", "grace: must be 0 to 3600 seconds, not -1"),
+        ("grace = nan", "grace: must be 0 to 3600 seconds, not nan"),
+        ("grace = '1'", "grace: must be a number of seconds, not a string"),
         ("listen = '8181'", "listen: must be HOST:PORT"),
         ("listen = ':8181'", "listen: must be HOST:PORT"),
         ("listen = '::1:8181'", "listen: must have brackets around an IPv6 address"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import event
 
 from support.destinations import LOOPBACK
 from support.waiting import eventually
@@ -21,6 +22,8 @@ from wamp_bridge_server.store import Arrival, DeliveryRecord, Store
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from sqlalchemy import Connection
 
     from wamp_bridge_server.callbacks.recipients import Recipient
 
@@ -136,6 +139,24 @@ async def test_a_file_that_is_away_for_a_while(setting: Setting) -> None:
     aside.rename(setting.path)
     await eventually(lambda: setting.outbox.waiting == 1)
     assert await setting.kept() == ["a"]
+
+
+async def test_a_disk_that_is_full_for_a_while(setting: Setting) -> None:
+    pages = 0
+
+    def fill(connection: Connection) -> None:
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages or 1073741823}")
+
+    event.listen(setting.store._database._engine.sync_engine, "begin", fill)
+    pages = 1  # SQLite makes it what the file has now
+    names = [f"{number}-{'x' * 1000}"[:64] for number in range(2000)]
+    setting.put(*names)
+    await eventually(lambda: "no room left on its disk" in str(setting.store.trouble))
+    assert setting.inbox.waiting > 0
+    pages = 0
+    await eventually(lambda: setting.inbox.waiting == 0)
+    page = await setting.store.deliveries.after("shop", "sub_1", 0, number=3000, size=10**9)
+    assert [record.id for record in page.records] == names
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def test_endpoints_are_registered_and_taken_back(fake: Fake) -> None:
     fake.reply = Reply(200, {"registrations": [entry]})
     assert fake.bridge.register({"f": "http://h/f"}, lease=5) == [
         Registration(
-            "r1", "f", "http://h/f", "exact", "live", None, 1700000000.5, {"invoke": "single"}
+            "r1", "f", "http://h/f", "exact", "live", None, None, 1700000000.5, {"invoke": "single"}
         )
     ]
     fake.reply = Reply(200, {"unregistered": ["f"], "unknown": ["g"]})

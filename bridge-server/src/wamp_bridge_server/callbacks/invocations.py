@@ -18,6 +18,8 @@ from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.values import NotJson
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wamp_bridge_server.backends.base import Invocation, Result
     from wamp_bridge_server.callbacks.sender import Answer, Sender
 
@@ -30,6 +32,7 @@ async def invoke(
     *,
     app: str,
     url: str,
+    elsewhere: Callable[[], str],
     timeout: float | None,
     caller_app: str | None,
 ) -> Result:
@@ -40,6 +43,8 @@ async def invoke(
         invocation: What arrived.
         app: The app whose procedure it is.
         url: The callback URL chosen for it.
+        elsewhere: Asked for the URL of the second attempt, where the first was refused; raises
+            `WampError` where there shall be none.
         timeout: Seconds that the registration allows; None where it says nothing.
         caller_app: The app of this bridge that calls, where it is one.
 
@@ -55,13 +60,15 @@ async def invoke(
             INVALID_ARGUMENT, [f"This procedure is served over JSON, and {error}."]
         ) from None
     try:
-        answer = await _post(sender, app, url, body, within)
+        answer = await _post(sender, app, url, elsewhere, body, within)
     except SendError as error:
         raise failure_of(error) from error
     return result_of(answer)
 
 
-async def _post(sender: Sender, app: str, url: str, body: bytes, within: float) -> Answer:
+async def _post(
+    sender: Sender, app: str, url: str, elsewhere: Callable[[], str], body: bytes, within: float
+) -> Answer:
     message, end = new_id("msg"), time.monotonic() + within
     try:
         return await sender.post(app, url, body, message=message, attempt=1, within=within)
@@ -69,4 +76,5 @@ async def _post(sender: Sender, app: str, url: str, body: bytes, within: float) 
         left = end - time.monotonic()
         if error.failure is not Failure.REFUSED or left <= 0:
             raise
+    url = elsewhere()
     return await sender.post(app, url, body, message=message, attempt=2, within=left)

@@ -147,6 +147,15 @@ class Outbox:
         if key in self._lanes or key in self._backlog:
             self._give_up(self._lane(*key))
 
+    def stop(self) -> None:
+        """Begin no more attempts; those under way end in their time."""
+        self._closing = True
+
+    async def idle(self) -> None:
+        """Wait until no attempt is under way."""
+        while tasks := [task for lane in self._lanes.values() for task in lane.running.values()]:
+            await asyncio.wait(tasks)
+
     async def close(self) -> None:
         """Stop sending. An attempt that is cut doesn't count; what waits, waits in the store."""
         self._closing = True

@@ -14,6 +14,7 @@ MOST_ATTEMPTS = 100
 MOST_WAIT = 30 * DAY
 LEAST_TIMEOUT, MOST_TIMEOUT = 0.1, 3600.0
 MOST_KEPT = 3650 * DAY
+MOST_HISTORY = 10_000
 
 
 def seconds(least: float, most: float) -> Callable[[Any], float]:
@@ -55,6 +56,13 @@ def count(value: Any) -> int:
     """A number of things."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 2**63:
         raise Wrong(f"must be a whole number from 1, not {value!r}")
+    return value
+
+
+def history(value: Any) -> int:
+    """How many events of a topic are asked for."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_HISTORY:
+        raise Wrong(f"must be a whole number from 0 to {MOST_HISTORY}, not {value!r}")
     return value
 
 

@@ -54,6 +54,7 @@ _ROOT: dict[Path, Shape] = {
     ("tls",): "table",
     ("tls", "cert"): "text",
     ("tls", "key"): "text",
+    ("grace",): "value",
     ("apps",): "table",
 }
 _APP: dict[Path, Shape] = {
@@ -83,6 +84,7 @@ _APP: dict[Path, Shape] = {
     ("deliveries", "dead_letters"): "value",
     ("deliveries", "most"): "value",
     ("deliveries", "most_bytes"): "value",
+    ("deliveries", "history"): "value",
 }
 
 

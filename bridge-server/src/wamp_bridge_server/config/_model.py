@@ -181,7 +181,8 @@ class DeliveryConfig(msgspec.Struct, frozen=True, kw_only=True):
     `schedule` are the waits before each attempt, counted from the one before, each more or less by
     the share `jitter`. `timeout` is how long an attempt may take, `retry_after` how much wait an
     app may ask for. Dead letters are kept for `dead_letters`. Of what waits and what is dead,
-    `most` deliveries and `most_bytes` of their bodies are kept for an app.
+    `most` deliveries and `most_bytes` of their bodies are kept for an app. `history` is how many
+    events of a topic are asked of the router after an absence.
     """
 
     schedule: tuple[float, ...] = (0, 5, 300, 1800, 7200, 18000, 36000, 36000)
@@ -191,6 +192,7 @@ class DeliveryConfig(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: float = 30 * 86_400.0
     most: int = 1_000_000
     most_bytes: int = 1024**3
+    history: int = 1000
 
 
 class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,7 +224,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All that a bridge is told.
 
     `public_urls` (scheme, host and port alone) are the authorities that requests' signatures may
-    be made for. `tls` is None where the listener speaks plain HTTP.
+    be made for. `tls` is None where the listener speaks plain HTTP. `grace` is how many seconds
+    what is under way may take to end when the bridge goes down.
     """
 
     listen: Address = Address("127.0.0.1", 8181)
@@ -230,4 +233,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     tls: TlsConfig | None = None
     router: RouterConfig = RouterConfig()
     store: StoreConfig = StoreConfig()
+    grace: float = 25.0
     apps: Mapping[str, AppConfig] = msgspec.field(default_factory=dict)

@@ -104,6 +104,7 @@ def read(values: Mapping[str, Any], vault: Vault, report: Report) -> Config:
         tls=_tls(root.table("tls"), vault),
         router=_router(root.table("router"), vault),
         store=_store(root.table("store")),
+        grace=root.get("grace", checks.grace, defaults.grace),
         apps=_apps(root.table("apps"), vault),
     )
     root.done()
@@ -293,6 +294,7 @@ def _delivered(table: _Table | None) -> DeliveryConfig:
         ),
         most=table.get("most", _deliveries.count, default.most),
         most_bytes=table.get("most_bytes", _deliveries.count, default.most_bytes),
+        history=table.get("history", _deliveries.history, default.history),
     )
     table.done()
     return deliveries

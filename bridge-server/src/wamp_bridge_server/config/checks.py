@@ -24,6 +24,7 @@ _PORT = re.compile(r"[0-9]{1,5}")
 _APP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _MAX_URL = 2048
 _MAX_CROSSBAR_KEY = 256
+MAX_GRACE = 3600.0
 MIN_RATE, MAX_RATE = 0.01, 1_000_000.0
 _MAX_PORT = 65535
 _SECRET_BYTES = 32
@@ -119,6 +120,15 @@ def rate(value: Any) -> float:
         raise Wrong(f"must be a number of requests a second, not {kind(value)}")
     if not MIN_RATE <= value <= MAX_RATE:  # which NaN isn't either
         raise Wrong(f"must be {MIN_RATE:g} to {MAX_RATE:.0f} requests a second, not {value}")
+    return float(value)
+
+
+def grace(value: Any) -> float:
+    """Seconds for what is under way when the bridge goes down."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Wrong(f"must be a number of seconds, not {kind(value)}")
+    if not 0 <= value <= MAX_GRACE:  # which NaN isn't either
+        raise Wrong(f"must be 0 to {MAX_GRACE:.0f} seconds, not {value}")
     return float(value)
 
 

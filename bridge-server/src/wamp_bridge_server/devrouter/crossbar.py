@@ -45,6 +45,7 @@ class CrossbarRouter:
         roles: See `node_config`.
         auth: See `node_config`.
         web: See `node_config`.
+        store: See `node_config`.
         progress: Is told, in a sentence, what takes long.
     """
 
@@ -59,6 +60,7 @@ class CrossbarRouter:
         roles: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
         auth: Mapping[str, Any] | None = None,
         web: Mapping[str, Mapping[str, Any]] | None = None,
+        store: Mapping[str, Any] | None = None,
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self.host = host
@@ -70,6 +72,7 @@ class CrossbarRouter:
         self._roles = roles
         self._auth = auth
         self._web = web
+        self._store = store
         self._progress = progress
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._group: int | None = None
@@ -180,6 +183,7 @@ class CrossbarRouter:
             roles=self._roles,
             auth=self._auth,
             web=self._web,
+            store=self._store,
         )
         # It holds the tickets and secrets of those who may join.
         target = os.open(node / "config.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from wamp_bridge_server.http.admission import Admission
 from wamp_bridge_server.http.answers import answer
 from wamp_bridge_server.http.asking import MAX_BODY_BYTES
 from wamp_bridge_server.http.connections import Runner
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from wamp_bridge_server.http.asking import Asking
     from wamp_bridge_server.http.authentication import Authentication
+    from wamp_bridge_server.limits import Limits
     from wamp_bridge_server.services.asynchronous import AsynchronousCalls
     from wamp_bridge_server.services.calls import Calls
     from wamp_bridge_server.services.dead_letters import DeadLetterOffice
@@ -35,12 +37,16 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Asking], Awaitable[web.Response]]
 
+_LAST_ANSWERS_SECONDS = 2.0
+"""What has been under way for longer than the bridge's patience is answered within so long."""
+
 
 class HttpServer:
     """Serves the REST API at one address."""
 
     def __init__(
         self,
+        limits: Limits,
         authentication: Authentication,
         calls: Calls,
         asynchronous: AsynchronousCalls,
@@ -51,6 +57,8 @@ class HttpServer:
         dead_letters: DeadLetterOffice,
         health: Health,
     ) -> None:
+        self._limits = limits
+        self.admission = Admission(limits)
         self._authentication = authentication
         self._health = health
         self._application = web.Application(middlewares=[gate], client_max_size=MAX_BODY_BYTES)
@@ -61,7 +69,7 @@ class HttpServer:
         self._route_endpoints(EndpointRequests(endpoints))
         self._route_sources(SourceRequests(sources))
         self._route_dead_letters(DeadLetterRequests(dead_letters))
-        self._route_crossbar(CrossbarRequests(authentication, calls, publishing))
+        self._route_crossbar(CrossbarRequests(self.admission, authentication, calls, publishing))
         self._open("/health/live", self._live)
         self._open("/health/ready", self._ready)
 
@@ -78,8 +86,9 @@ class HttpServer:
         """
         self._runner = Runner(
             self._application,
+            self._limits.connections,
             access_log=None,
-            shutdown_timeout=5.0,
+            shutdown_timeout=_LAST_ANSWERS_SECONDS,
             auto_decompress=False,  # digests are of the octets as they came
         )
         await self._runner.setup()
@@ -134,9 +143,13 @@ class HttpServer:
         """Route a request of an app, with and without the last slash."""
 
         async def handle(request: web.Request) -> web.Response:
-            ask = await self._authentication.asking(request)
-            check_protocol(request)
-            return await handler(ask)
+            async with self.admission.request() as place:
+                ask = await self._authentication.asking(request, place)
+                check_protocol(request)
+                response = await handler(ask)
+            if self.admission.closed:
+                response.force_close()  # the next request is for another bridge
+            return response
 
         for spelling in (path, f"{path}/"):
             self._application.router.add_route(method, spelling, handle)

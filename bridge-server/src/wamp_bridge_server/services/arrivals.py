@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -12,15 +13,20 @@ from wamp_bridge_server.callbacks import envelopes
 from wamp_bridge_server.callbacks.invocations import invoke
 from wamp_bridge_server.errors import NO_SUCH_PROCEDURE, UNAVAILABLE
 from wamp_bridge_server.identifiers import new_id
+from wamp_bridge_server.services.history import MOST_HELD_BACK, History
 from wamp_bridge_server.store import Arrival, DeliveryRecord
 from wamp_bridge_server.values import NotJson
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from wamp_bridge_server.backends.base import Event, Invocation, Result
     from wamp_bridge_server.callbacks.sender import Sender
+    from wamp_bridge_server.config import DeliveryConfig
     from wamp_bridge_server.services.inbox import Inbox
     from wamp_bridge_server.services.reconciler import Reconciler
-    from wamp_bridge_server.services.table import Table
+    from wamp_bridge_server.services.table import Endpoint, Group, Table
+    from wamp_bridge_server.store import Store
 
 log = structlog.get_logger("wamp_bridge.arrivals")
 
@@ -28,21 +34,46 @@ log = structlog.get_logger("wamp_bridge.arrivals")
 class Arrivals:
     """Hands invocations and events to the endpoints that they are for."""
 
-    def __init__(self, table: Table, reconciler: Reconciler, sender: Sender, inbox: Inbox) -> None:
+    def __init__(
+        self,
+        table: Table,
+        reconciler: Reconciler,
+        sender: Sender,
+        inbox: Inbox,
+        limit: int,
+        store: Store,
+        policy_of: Callable[[str], DeliveryConfig],
+    ) -> None:
+        """Told, after the inbox, how many invocations are served at once."""
         self._table = table
         self._reconciler = reconciler
         self._sender = sender
         self._inbox = inbox
-        self._apps_of_sessions: dict[int, str] = {}
+        self._limit = limit
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._ours: Callable[[str], bool] | None = None
+        self._history = reconciler.history = History(store, policy_of, self._take)
+
+    async def start(self) -> None:
+        """Learn what the store knows of absences, before any session joins. Raises `StoreError`."""
+        await self._history.start()
+
+    async def close(self) -> None:
+        """Fill no more gaps."""
+        await self._history.close()
 
     def joined(self, app: str) -> None:
         """An app's session has joined the router."""
         log.info("joined", app=app)
+        self._history.joined(app)
         self._reconciler.joined(app)
 
     def left(self, app: str, reason: str) -> None:
         """An app's session is gone."""
         log.warning("left", app=app, reason=reason)
+        self._history.left(app)
         self._reconciler.left(app)
 
     async def invoked(self, app: str, invocation: Invocation) -> Result:
@@ -52,27 +83,66 @@ class Arrivals:
             WampError: What the app answered, or why there is no answer.
         """
         group = self._table.groups.get((app, "procedure", invocation.uri, invocation.match))
-        endpoint = group.choose() if group is not None else None
-        if endpoint is None:
-            raise WampError(NO_SUCH_PROCEDURE, ["Nobody serves this procedure at the moment."])
-        options = endpoint.record.options
-        if endpoint.busy >= options.get("concurrency", endpoint.busy + 1):
-            raise WampError(UNAVAILABLE, ["The app serves as many calls of this as it takes."])
-        endpoint.busy += 1
+        if group is None:
+            raise _nobody()
+        if self._ours is not None and not self._is_ours(invocation, self._ours):
+            raise WampError(UNAVAILABLE, ["The bridge is going down."])
+        if self._busy >= self._limit:
+            raise WampError(UNAVAILABLE, ["The bridge has as many calls to serve as it takes."])
+        seat = _Seat(group)
+        self._busy += 1
+        self._idle.clear()
         try:
+            endpoint = seat.take()
             return await invoke(
                 self._sender,
                 invocation,
                 app=app,
                 url=endpoint.url,
-                timeout=options.get("timeout"),
+                elsewhere=lambda: seat.take().url,
+                timeout=endpoint.record.options.get("timeout"),
                 caller_app=invocation.details.app,
             )
         finally:
-            endpoint.busy -= 1
+            self._busy -= 1
+            if not self._busy:
+                self._idle.set()
+            seat.leave()
+
+    def stop(self, ours: Callable[[str], bool]) -> None:
+        """Serve no new calls but those that apps of this bridge are making.
+
+        Args:
+            ours: Whether an app of this bridge waits for an answer of a procedure.
+        """
+        self._ours = ours
+
+    async def idle(self) -> None:
+        """Wait until no call is being served."""
+        await self._idle.wait()
+
+    @staticmethod
+    def _is_ours(invocation: Invocation, ours: Callable[[str], bool]) -> bool:
+        """Whether an app of this bridge calls; routers may well not disclose who it is."""
+        caller = invocation.details
+        stranger = caller.session is not None and caller.app is None
+        return not stranger and ours(invocation.procedure)
 
     def received(self, app: str, event: Event) -> None:
         """Have an event kept for whom it is for, and then delivered."""
+        group = self._table.groups.get((app, "topic", event.uri, event.match))
+        if group is not None and group.held_back is not None:
+            group.held_back.append(event)
+            if len(group.held_back) > MOST_HELD_BACK:
+                self._history.let_go(group)
+            return
+        self._take(app, event, None)
+
+    def _take(self, app: str, event: Event, published: float | None) -> None:
+        """Have an event kept, for those that were there when it was published, where that is told.
+
+        It is when it comes from the history of the router.
+        """
         group = self._table.groups.get((app, "topic", event.uri, event.match))
         if group is None:
             return  # taken back while the event was on its way
@@ -83,6 +153,8 @@ class Arrivals:
             return
         now = time.time()
         for endpoint in group.recipients():
+            if published is not None and endpoint.record.created_at > published:
+                continue
             delivery = DeliveryRecord(
                 id=new_id("msg"),
                 app=app,
@@ -95,3 +167,38 @@ class Arrivals:
                 due_at=now,
             )
             self._inbox.put(Arrival(delivery, endpoint.subscription, event.publication))
+
+
+class _Seat:
+    """The place of one invocation among those that an endpoint serves at once."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._endpoint: Endpoint | None = None
+
+    def take(self) -> Endpoint:
+        """Sit down at an endpoint; if at one already, at another where there is one.
+
+        Raises:
+            WampError: Nobody serves, or as many as it takes.
+        """
+        before, self._endpoint = self._endpoint, None
+        if before is not None:
+            before.busy -= 1
+        endpoint = self._group.choose(but=before) or before
+        if endpoint is None:
+            raise _nobody()
+        if endpoint.busy >= endpoint.seats:
+            raise WampError(UNAVAILABLE, ["The app serves as many calls of this as it takes."])
+        endpoint.busy += 1
+        self._endpoint = endpoint
+        return endpoint
+
+    def leave(self) -> None:
+        """Make room for the next."""
+        if self._endpoint is not None:
+            self._endpoint.busy -= 1
+
+
+def _nobody() -> WampError:
+    return WampError(NO_SUCH_PROCEDURE, ["Nobody serves this procedure at the moment."])

@@ -170,6 +170,16 @@ class AsynchronousCalls:
         await asyncio.wait([running.task], timeout=CANCEL_SECONDS)
         return await self.get(app, identifier)
 
+    @property
+    def under_way(self) -> set[str]:
+        """The procedures that are being called."""
+        return {running.record.procedure for running in self._running.values()}
+
+    async def idle(self) -> None:
+        """Wait until none is under way."""
+        while tasks := [r.task for r in self._running.values() if r.task is not None]:
+            await asyncio.wait(tasks)
+
     async def close(self) -> None:
         """Cut what is under way. The store has it as such, and the next bridge ends it."""
         tasks = [r.task for r in self._running.values() if r.task is not None and not r.ended]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from wamp_bridge_server.backends.base import Unavailable, Undeliverable, WampError
@@ -22,6 +23,8 @@ class Calls:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self.under_way: Counter[str] = Counter()
+        """How many there are now, by procedure."""
 
     async def call(
         self,
@@ -41,6 +44,7 @@ class Calls:
         """
         app.permissions.check("call", procedure)
         session = self._backend.session(app.name)
+        self.under_way[procedure] += 1
         try:
             return await session.call(procedure, args, kwargs, timeout=timeout)
         except WampError as error:
@@ -49,3 +53,7 @@ class Calls:
             raise UnavailableProblem(f"The call could not be made: {error}.") from error
         except Undeliverable as error:
             raise Unprocessable(f"The call can't be carried by WAMP: {error}.") from error
+        finally:
+            self.under_way[procedure] -= 1
+            if not self.under_way[procedure]:
+                del self.under_way[procedure]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from functools import partial
 from typing import TYPE_CHECKING
@@ -60,10 +61,12 @@ class Cleaning:
         self._policy_of = policy_of
         self._kept_by = kept_by
         self._clock = clock
+        self._started = -math.inf
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Clean now and then."""
+        self._started = self._clock()
         self._task = asyncio.create_task(self._run(), name="cleaning")
 
     async def close(self) -> None:
@@ -75,7 +78,9 @@ class Cleaning:
     async def clean(self) -> None:
         """Take away all that is too old by now. Raises `StoreError`."""
         now, store = self._clock(), self._store
-        await _in_bites(partial(store.deliveries.forget_received, now - RECEIVED_SECONDS))
+        # Not at once after a start: what was received before it tells what the gap is.
+        if self._started < now - RECEIVED_SECONDS:
+            await _in_bites(partial(store.deliveries.forget_received, now - RECEIVED_SECONDS))
         await _in_bites(partial(store.keys.forget_expired, now))
         await _in_bites(partial(store.calls.forget_expired, now))
         for app in store.calls.grown(COUNTED_AT):

@@ -12,16 +12,22 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
+from wamp_bridge_server.callbacks.probes import place_of
+from wamp_bridge_server.clock import Clock
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from wamp_bridge_server.backends.base import Invoke, Match
+    from wamp_bridge_server.backends.base import Event, Invoke, Match
     from wamp_bridge_server.store.records import EndpointRecord, Kind
 
 State = Literal["pending", "live", "suspect", "withdrawn", "refused"]
 Key = tuple[str, "Kind", str, "Match"]
+Place = tuple[str, str, int]
+"""Where callbacks of an app are dialled: the app, the host and the port."""
 
 DEFAULT_CONCURRENCY = 10
+DEFAULT_INVOCATIONS = 1_000
 GONE = "the configuration does not name the app any more"
 
 
@@ -36,15 +42,21 @@ class Endpoint:
 
     `suspected`, `withdrawn`, `declined` and `barred` are reasons: why its app may be gone, why it
     is taken for gone, how it said that it wants nothing more of this, why it may not be held.
+    `noted` is the state that it was last seen in, `since` the Unix time when that began; `rested`
+    says whether its deliveries waited then.
     """
 
     record: EndpointRecord
     group: Group
+    place: Place
+    since: float
     suspected: str | None = None
     withdrawn: str | None = None
     declined: str | None = None
     barred: str | None = None
     busy: int = 0
+    noted: State = "pending"
+    rested: bool = False
 
     @property
     def lane(self) -> str:
@@ -92,6 +104,11 @@ class Endpoint:
         return int(self.record.options.get("concurrency") or DEFAULT_CONCURRENCY)
 
     @property
+    def seats(self) -> int:
+        """How many invocations it serves at once."""
+        return int(self.record.options.get("concurrency") or DEFAULT_INVOCATIONS)
+
+    @property
     def up(self) -> bool:
         """Whether it can serve."""
         return not self.resting
@@ -111,6 +128,11 @@ class Endpoint:
             return "suspect", self.suspected
         return "live", None
 
+    @property
+    def plain(self) -> bool:
+        """Whether nothing but what is sent to it tells that it is there."""
+        return self.record.source is None and self.record.lease is None
+
     def described(self) -> dict[str, Any]:
         """Itself as answers show it (protocol, section 1)."""
         state, reason = self.state
@@ -121,6 +143,7 @@ class Endpoint:
             "match": self.record.match,
             "state": state,
             "reason": reason,
+            "since": self.since,
             **self.record.options,
             "source": self.record.source,
             "lease_expires_at": self.record.lease_expires_at,
@@ -134,7 +157,8 @@ class Group:
     `held` is the router's id for it, `held_as` the policy it was registered with, `delay`
     why the router can't be asked, `refusal` why
     the router would not have it, `conflict` whether because another holds it; while `matching`,
-    the router is being asked. `gone`: the configuration doesn't name the app.
+    the router is being asked. `gone`: the configuration doesn't name the app. `held_back` has the
+    events that came while a gap before them is being filled; None where none is.
     """
 
     app: str
@@ -149,6 +173,7 @@ class Group:
     conflict: bool = False
     matching: bool = False
     gone: bool = False
+    held_back: list[Event] | None = None
     turn: int = 0
 
     @property
@@ -178,9 +203,13 @@ class Group:
             return any(endpoint.up for endpoint in self.endpoints)
         return any(endpoint.barred is None for endpoint in self.endpoints)
 
-    def choose(self) -> Endpoint | None:
-        """The endpoint for the next invocation, by the policy; None where none is up."""
-        up = [endpoint for endpoint in self.endpoints if endpoint.up]
+    def choose(self, but: Endpoint | None = None) -> Endpoint | None:
+        """The endpoint for the next invocation, by the policy; None where none is up.
+
+        One whose app may be gone is asked where there is no other.
+        """
+        up = [endpoint for endpoint in self.endpoints if endpoint.up and endpoint is not but]
+        up = [endpoint for endpoint in up if endpoint.suspected is None] or up
         if len(up) <= 1:
             return up[0] if up else None
         policy = self.invoke
@@ -218,19 +247,22 @@ class Group:
 class Table:
     """All endpoints, by id and by group."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or Clock()
         self.groups: dict[Key, Group] = {}
         self.endpoints: dict[str, Endpoint] = {}
         self.leased: dict[str, Endpoint] = {}
         self._by_app: dict[str, dict[str, Endpoint]] = {}
         self._groups_by_app: dict[str, dict[Key, Group]] = {}
         self._by_uri: dict[tuple[Kind, str, Match], dict[str, Group]] = {}
+        self._by_place: dict[Place, dict[str, Endpoint]] = {}
         self._gone: set[str] = set()
 
     def put(self, record: EndpointRecord) -> Endpoint:
         """Take a record in, or replace the one with its id; which keeps its state and place."""
         endpoint = self.endpoints.get(record.id) or self._new(record)
         endpoint.record = record
+        self._settle_at(endpoint, (record.app, *place_of(record.url)))
         if record.lease is not None:
             self.leased[record.id] = endpoint
         else:
@@ -244,17 +276,29 @@ class Table:
             group = self.groups[key] = Group(*key, gone=record.app in self._gone)
             self._groups_by_app.setdefault(record.app, {})[key] = group
             self._by_uri.setdefault(key[1:], {})[record.app] = group
-        endpoint = Endpoint(record, group)
+        endpoint = Endpoint(record, group, (record.app, "", 0), self._clock.time())
         group.endpoints.append(endpoint)
         self.endpoints[record.id] = endpoint
         self._by_app.setdefault(record.app, {})[record.id] = endpoint
         return endpoint
+
+    def _settle_at(self, endpoint: Endpoint, place: Place) -> None:
+        self._leave(endpoint)
+        endpoint.place = place
+        self._by_place.setdefault(place, {})[endpoint.record.id] = endpoint
+
+    def _leave(self, endpoint: Endpoint) -> None:
+        there = self._by_place.get(endpoint.place, {})
+        there.pop(endpoint.record.id, None)
+        if not there:
+            self._by_place.pop(endpoint.place, None)
 
     def remove(self, endpoint: Endpoint) -> None:
         """Take an endpoint out. Its group stays until the router holds nothing of it."""
         if self.endpoints.pop(endpoint.record.id, None) is None:
             return
         self.leased.pop(endpoint.record.id, None)
+        self._leave(endpoint)
         self._by_app[endpoint.app].pop(endpoint.record.id)
         endpoint.group.endpoints.remove(endpoint)
         self.forget_if_empty(endpoint.group)
@@ -272,6 +316,17 @@ class Table:
         (self._gone.add if gone else self._gone.discard)(app)
         for group in self.groups_of(app):
             group.gone = gone
+
+    def note(self, group: Group) -> None:
+        """Note since when the endpoints of a group are in the state that they are in."""
+        for endpoint in group.endpoints:
+            state, _ = endpoint.state
+            if state != endpoint.noted:
+                endpoint.noted, endpoint.since = state, self._clock.time()
+
+    def at(self, place: Place) -> list[Endpoint]:
+        """The endpoints whose callbacks are dialled at a place."""
+        return list(self._by_place.get(place, {}).values())
 
     def of_app(self, app: str, kind: Kind) -> list[Endpoint]:
         """An app's endpoints of one kind, the oldest first."""

@@ -12,9 +12,10 @@ from wamp_bridge_server.store.deliveries import Deliveries
 from wamp_bridge_server.store.idempotency import KeyRoom
 from wamp_bridge_server.store.nonces import Nonce, SpendNonces
 from wamp_bridge_server.store.rows import Change, read_endpoints, read_sources, write_changes
+from wamp_bridge_server.store.sessions import read_sessions, write_sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from wamp_bridge_server.store.records import EndpointRecord, Record, SourceRecord
 
@@ -92,6 +93,16 @@ class Store:
             StoreError: It may or may not be spent.
         """
         return await self._commits.submit(self._spend_nonces, Nonce(app, nonce, expires_at))
+
+    async def sessions_until(self) -> dict[str, float]:
+        """Until when each app's session was there, in Unix seconds. Raises `StoreError`."""
+        async with self._database.reading() as connection:
+            return await read_sessions(connection)
+
+    async def note_sessions(self, until: Mapping[str, float]) -> None:
+        """Note until when apps' sessions were there. Raises `StoreError`."""
+        if until:
+            await self._commits.submit(write_sessions, dict(until))
 
     async def close(self) -> None:
         """Write what waits, close the database and let its file go."""

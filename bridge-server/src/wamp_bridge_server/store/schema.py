@@ -140,6 +140,14 @@ received = Table(
     sqlite_with_rowid=False,
 )
 
+# Until when an app's session was there, as far as is known.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("app", String(255), primary_key=True),
+    Column("until", Double, nullable=False),
+)
+
 # Asynchronous calls, from the moment they are taken until some time after their end; `expires_at`
 # is null while they are pending. What they were called with isn't kept: none is made twice.
 calls = Table(

@@ -265,6 +265,7 @@ class Registration:
         match: How `uri` matches.
         state: `pending`, `live`, `suspect`, `withdrawn` or `refused`.
         reason: Why it is in this state, where there is something to say.
+        since: Unix time when that state began.
         lease_expires_at: Unix time at which it goes unless renewed; None for never.
         options: The rest of what the bridge said: `invoke`, `concurrency`, `timeout`, ...
     """
@@ -275,6 +276,7 @@ class Registration:
     match: str
     state: str
     reason: str | None = None
+    since: float | None = None
     lease_expires_at: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -289,6 +291,7 @@ class Subscription:
     match: str
     state: str
     reason: str | None = None
+    since: float | None = None
     lease_expires_at: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -301,3 +304,4 @@ class Source:
     url: str
     state: str
     reason: str | None = None
+    since: float | None = None

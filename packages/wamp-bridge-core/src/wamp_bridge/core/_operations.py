@@ -39,7 +39,7 @@ _T = TypeVar("_T")
 
 _PAGE: Final = 1000
 _ENTRY_MEMBERS: Final = frozenset(
-    {"id", "uri", "url", "match", "state", "reason", "lease_expires_at"}
+    {"id", "uri", "url", "match", "state", "reason", "since", "lease_expires_at"}
 )
 
 
@@ -250,6 +250,7 @@ def _entry(kind: type[_Entry], item: Any) -> _Entry:
         match=str(item.get("match")),
         state=str(item.get("state")),
         reason=item.get("reason"),
+        since=item.get("since"),
         lease_expires_at=item.get("lease_expires_at"),
         options={name: value for name, value in item.items() if name not in _ENTRY_MEMBERS},
     )
@@ -263,6 +264,7 @@ def _source(item: Any) -> Source:
         url=str(item.get("url")),
         state=str(item.get("state")),
         reason=item.get("reason"),
+        since=item.get("since"),
     )
 
 

@@ -65,10 +65,17 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_received_received_at", "received", ["received_at"])
+    op.create_table(
+        "sessions",
+        sa.Column("app", sa.String(255), nullable=False),
+        sa.Column("until", sa.Double, nullable=False),
+        sa.PrimaryKeyConstraint("app", name="pk_sessions"),
+    )
 
 
 def downgrade() -> None:
     """Take it back."""
+    op.drop_table("sessions")
     op.drop_table("received")
     op.drop_table("attempts")
     op.drop_table("deliveries")
