@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import nox
 
@@ -27,24 +27,34 @@ ROOT = Path(__file__).parent
 # The Pythons that `matrix` looks for.
 PYTHONS = ("3.11", "3.12", "3.13")
 
-# The framework versions that `frameworks` tries, oldest first: the adapter, and what is installed
-# over the lock. Django's last version for Python 3.11 is 5.2. Flask 2.3 asks Werkzeug for an
-# attribute that Werkzeug 3.1 no longer has, and the test client of FastAPI's older Starlettes warns
-# of today's anyio.
+
+class Framework(NamedTuple):
+    """A version of a framework, which `frameworks` tries."""
+
+    adapter: str
+    requirements: list[str]
+    """What is installed over the lock."""
+    python: str | None = None
+    """The first that takes it, where that isn't every one of ours."""
+
+
+# Oldest first. Flask 2.3 asks Werkzeug for an attribute that Werkzeug 3.1 no longer has, and the
+# test client of FastAPI's older Starlettes warns of today's anyio.
 FRAMEWORKS = {
-    "django-5.2.0": ("wamp-bridge-django", ["django==5.2"]),
-    "django-5.2": ("wamp-bridge-django", ["django==5.2.*"]),
-    "flask-2.3": ("wamp-bridge-flask", ["flask==2.3.*", "werkzeug==2.3.*"]),
-    "flask-3.0": ("wamp-bridge-flask", ["flask==3.0.*"]),
-    "flask-3.1": ("wamp-bridge-flask", ["flask==3.1.*"]),
-    "fastapi-0.112": (
-        "wamp-bridge-fastapi",
-        ["fastapi==0.112.2", "starlette==0.38.6", "anyio==4.9.*"],
+    "django-5.2.0": Framework("django", ["django==5.2"]),
+    "django-5.2": Framework("django", ["django==5.2.*"]),
+    "django-6.0": Framework("django", ["django==6.0.*"], python="3.12"),
+    "django-6.1": Framework("django", ["django==6.1.*"], python="3.12"),
+    "flask-2.3": Framework("flask", ["flask==2.3.*", "werkzeug==2.3.*"]),
+    "flask-3.0": Framework("flask", ["flask==3.0.*"]),
+    "flask-3.1": Framework("flask", ["flask==3.1.*"]),
+    "fastapi-0.112": Framework(
+        "fastapi", ["fastapi==0.112.2", "starlette==0.38.6", "anyio==4.9.*"]
     ),
-    "fastapi-0.115": ("wamp-bridge-fastapi", ["fastapi==0.115.*", "anyio==4.9.*"]),
-    "fastapi-0.165": ("wamp-bridge-fastapi", ["fastapi==0.165.*"]),
-    "pyramid-2.0": ("wamp-bridge-pyramid", ["pyramid==2.0.*"]),
-    "pyramid-2.1": ("wamp-bridge-pyramid", ["pyramid==2.1.*"]),
+    "fastapi-0.115": Framework("fastapi", ["fastapi==0.115.*", "anyio==4.9.*"]),
+    "fastapi-0.165": Framework("fastapi", ["fastapi==0.165.*"]),
+    "pyramid-2.0": Framework("pyramid", ["pyramid==2.0.*"]),
+    "pyramid-2.1": Framework("pyramid", ["pyramid==2.1.*"]),
 }
 
 # Tests mostly wait for routers and servers to start, so three at once keep two cores busy.
@@ -100,10 +110,17 @@ def matrix(session: nox.Session, version: str) -> None:
 @nox.parametrize("framework", list(FRAMEWORKS))
 def frameworks(session: nox.Session, framework: str) -> None:
     """Each adapter's tests with each version of its framework."""
-    distribution, requirements = FRAMEWORKS[framework]
-    sync(session, "tests")
+    adapter, requirements, needed = FRAMEWORKS[framework]
+    options: list[str] = []
+    if needed is not None:
+        versions = PYTHONS[PYTHONS.index(needed) :]
+        python = next((each for version in versions for each in find_pythons(version)), None)
+        if python is None:
+            session.skip(f"{framework} takes no Python before {needed}, and there is none here")
+        options = ["--python", python]
+    sync(session, "tests", *options)
     session.install(*requirements)
-    session.run("pytest", f"packages/{distribution}/tests", *session.posargs)
+    session.run("pytest", f"packages/wamp-bridge-{adapter}/tests", *session.posargs)
 
 
 @nox.session

@@ -110,6 +110,10 @@ class HandlerCall:
     ) -> bool:
         if self._token is not None:
             current_delivery.reset(self._token)
+        if isinstance(error, asyncio.CancelledError) and not _is_cancelled():
+            self.error = RuntimeError("the handler awaited what was cancelled")
+            self.error.__cause__ = error
+            return True
         if isinstance(error, Exception):
             self.error = error
             return True
@@ -322,6 +326,15 @@ def _check_content_type(value: str) -> None:
 def _shown(text: str) -> str:
     """A text of another's, fit for one line of a log."""
     return text[:200].encode("unicode_escape").decode("ascii")
+
+
+def _is_cancelled() -> bool:
+    """Whether the running task is, and not only something that its handler has awaited."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # there is no loop
+        return False
+    return task is not None and task.cancelling() > 0
 
 
 async def _awaited(awaitable: Awaitable[Any]) -> Any:
