@@ -25,20 +25,28 @@ from __future__ import annotations
 
 import math
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-NO_SUCH_PROCEDURE = "wamp.error.no_such_procedure"
-INVALID_ARGUMENT = "wamp.error.invalid_argument"
-NOT_AUTHORIZED = "wamp.error.not_authorized"
-TIMEOUT = "wamp.error.timeout"
-UNAVAILABLE = "wamp.error.unavailable"
-CANCELED = "wamp.error.canceled"
-RUNTIME_ERROR = "wamp.error.runtime_error"
-ALREADY_EXISTS = "wamp.error.procedure_already_exists"
-OTHER_POLICY = "wamp.error.procedure_exists_with_different_invocation_policy"
+# The URIs of WAMP's errors, those included that backends raise themselves.
+ALREADY_SUBSCRIBED: Final = "wamp.error.already_subscribed"
+"""Not WAMP's: a session asked twice for one topic, which routers don't tell it."""
+CANCELED: Final = "wamp.error.canceled"
+INVALID_ARGUMENT: Final = "wamp.error.invalid_argument"
+INVALID_URI: Final = "wamp.error.invalid_uri"
+NO_SUCH_PROCEDURE: Final = "wamp.error.no_such_procedure"
+NO_SUCH_REGISTRATION: Final = "wamp.error.no_such_registration"
+NO_SUCH_SESSION: Final = "wamp.error.no_such_session"
+NO_SUCH_SUBSCRIPTION: Final = "wamp.error.no_such_subscription"
+NOT_AUTHORIZED: Final = "wamp.error.not_authorized"
+OPTION_NOT_ALLOWED: Final = "wamp.error.option_not_allowed"
+OTHER_POLICY: Final = "wamp.error.procedure_exists_with_different_invocation_policy"
+PROCEDURE_EXISTS: Final = "wamp.error.procedure_already_exists"
+RUNTIME_ERROR: Final = "wamp.error.runtime_error"
+TIMEOUT: Final = "wamp.error.timeout"
+UNAVAILABLE: Final = "wamp.error.unavailable"
 
 RETRY_AFTER_SECONDS = 1
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from autobahn.wamp.message import Error, Invocation, Yield
 
 from wamp_bridge_server.backends.base import Result, Undeliverable, WampError
-from wamp_bridge_server.backends.errors import CANCELED
 from wamp_bridge_server.backends.serving import outcome_of, undeliverable
+from wamp_bridge_server.errors import CANCELED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 from autobahn.wamp import message
 
 from wamp_bridge_server.backends.base import Result, Unavailable, WampError
-from wamp_bridge_server.backends.errors import (
+from wamp_bridge_server.backends.values import check_arguments, check_ids, check_names, check_uri
+from wamp_bridge_server.backends.wamp.requests import Pattern
+from wamp_bridge_server.errors import (
     NO_SUCH_PROCEDURE,
     NO_SUCH_SESSION,
     NOT_AUTHORIZED,
     OPTION_NOT_ALLOWED,
     TIMEOUT,
 )
-from wamp_bridge_server.backends.values import check_arguments, check_ids, check_names, check_uri
-from wamp_bridge_server.backends.wamp.requests import Pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

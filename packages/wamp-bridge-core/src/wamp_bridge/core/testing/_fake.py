@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from wamp_bridge.core._errors import BridgeError, BridgeUnreachable, InvalidURI
-from wamp_bridge.core._json import dumps, loads
+from wamp_bridge.core._json import AROUND, dumps, loads
 from wamp_bridge.core._requests import Answer, Failure
 from wamp_bridge.core._secrets import generate_secret
 from wamp_bridge.core._stand_in import standing_in
@@ -323,4 +323,6 @@ def _problem(error: BridgeError) -> Answer:
 
 
 def _json(status: int, members: Mapping[str, Any], **headers: str) -> Answer:
-    return Answer(status, {"content-type": "application/json", **headers}, dumps(members))
+    return Answer(
+        status, {"content-type": "application/json", **headers}, dumps(members, around=AROUND)
+    )
