@@ -12,6 +12,7 @@
     ├── Conflict               409  a URI that is taken
     ├── TooLarge               413
     ├── UnsupportedMediaType   415
+    ├── UnknownExpectation     417  an Expect other than 100-continue
     ├── Unprocessable          422  a right type with a value that isn't allowed
     ├── TooFast                429  too many requests, or wrong ones, in a time
     ├── HeadTooLarge           431  headers over the limit
@@ -149,6 +150,12 @@ class UnsupportedMediaType(Problem):
     """A body that is declared to be no JSON in UTF-8."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class UnknownExpectation(Problem):
+    """The client expects what isn't offered (RFC 9110, section 10.1.1)."""
+
+    status = HTTPStatus.EXPECTATION_FAILED
 
 
 class Unprocessable(Problem):

@@ -12,7 +12,7 @@ from wamp_bridge_server.http.asking import MAX_BODY_BYTES
 from wamp_bridge_server.http.connections import Runner
 from wamp_bridge_server.http.crossbar import CrossbarRequests
 from wamp_bridge_server.http.endpoints import EndpointRequests
-from wamp_bridge_server.http.gate import check_protocol, gate
+from wamp_bridge_server.http.gate import check_protocol
 from wamp_bridge_server.http.messages import MessageRequests
 from wamp_bridge_server.http.sources import SourceRequests
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Asking], Awaitable[web.Response]]
 
+IDLE_SECONDS = 150.0
+"""Longer than proxies keep an idle connection, who else send on one that is just being closed."""
+
 
 class HttpServer:
     """Serves the REST API at one address."""
@@ -45,7 +48,7 @@ class HttpServer:
     ) -> None:
         self._authentication = authentication
         self._health = health
-        self._application = web.Application(middlewares=[gate], client_max_size=MAX_BODY_BYTES)
+        self._application = web.Application(client_max_size=MAX_BODY_BYTES)
         self._runner: web.AppRunner | None = None
         self.address: tuple[str, int] | None = None
         self.addresses: list[tuple[str, int]] = []
@@ -71,6 +74,7 @@ class HttpServer:
             self._application,
             access_log=None,
             shutdown_timeout=5.0,
+            keepalive_timeout=IDLE_SECONDS,
             auto_decompress=False,  # digests are of the octets as they came
         )
         await self._runner.setup()
