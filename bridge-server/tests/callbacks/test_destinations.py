@@ -190,6 +190,20 @@ def test_without_rules_the_internet_is_admitted_on_the_ports_of_the_web(host: st
         assert INTERNET.refusal(url) is not None
 
 
+LONG_NAMES = ("a" * 64, f"{'a' * 63}.{'b' * 64}.example", "x." * 126 + "xx")
+
+
+@pytest.mark.parametrize("name", LONG_NAMES, ids=len)
+async def test_a_name_that_no_resolver_takes_is_neither_admitted_nor_found(name: str) -> None:
+    assert "neither a name" in str(EVERYWHERE.refusal(f"http://{name}:8000/"))
+    async with sending(EVERYWHERE) as sender:
+        assert await failure(sender, f"http://{name}:8000/") is Failure.UNRESOLVED
+
+
+def test_the_longest_name_is_admitted() -> None:
+    assert EVERYWHERE.refusal(f"http://{'x.' * 126}x:8000/") is None
+
+
 @pytest.mark.parametrize("host", NEVER)
 def test_what_no_rule_admits(host: str) -> None:
     assert EVERYWHERE.refusal(f"http://{host}/") is not None
@@ -240,8 +254,7 @@ async def test_metadata_is_not_dialled_however_it_is_written(host: str) -> None:
     async with sending(EVERYWHERE) as sender:
         assert await failure(sender, f"http://{host}/") in {
             Failure.UNREACHABLE,
-            Failure.GARBLED,  # no address that an HTTP client takes
-            Failure.UNRESOLVED,
+            Failure.UNRESOLVED,  # no address that an HTTP client takes, or a name for it
         }
     assert time.monotonic() - started < 8  # nothing was waited for
 

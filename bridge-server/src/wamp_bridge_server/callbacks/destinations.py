@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 WEB_PORTS = frozenset({80, 443})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
+_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 # The last label of an address, in each of the ways to write one that some resolver takes.
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _LOOPBACK: tuple[Address, ...] = tuple(a for a in map(address_of, ("127.0.0.1", "::1")) if a)
