@@ -374,6 +374,23 @@ async def test_the_router_is_not_admitted_by_its_name_nor_by_its_address(
     assert literal.refusal("http://10.0.0.2:8080/") is None
 
 
+async def test_a_name_server_that_does_not_answer_stops_no_callback(
+    app: CallbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def never(host: str, *_: object, **__: object) -> None:
+        asked.append(host)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", never)
+    monkeypatch.setattr("wamp_bridge_server.callbacks.destinations._RESOLVING_SECONDS", 0.01)
+    rules = destinations("127.0.0.1:*", own=Own([("router.example.com", 1)]))
+    async with sending(rules) as sender:
+        assert [await post(sender, app.url) for _ in range(3)] == [204, 204, 204]
+    assert asked == ["router.example.com"]  # and not once more for each
+
+
 def test_the_text_of_an_address() -> None:
     assert str(address_of("fe80::1%eth0")) == "fe80::1"
     assert address_of("127.1") is None

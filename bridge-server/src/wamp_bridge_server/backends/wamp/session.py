@@ -117,7 +117,7 @@ class WampSession:
         try:
             self.send(hello(realm, identity))
             await self._joining
-        except BaseException:
+        except BaseException:  # also when cancelled: nothing of it stays
             self._end("it could not join")
             channel.abort()
             raise
