@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from wamp_bridge_server.errors import BadSource, Problem
+from wamp_bridge_server.errors import BadSource, Problem, Unprocessable
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.services import manifests
 from wamp_bridge_server.services.endpoints import PREFIXES
@@ -34,6 +34,8 @@ ROUND_SECONDS = 20.0
 FAILURES_TO_WITHDRAW = 3
 ABSENCES_TO_REMOVE = 3
 FORGOTTEN_AFTER_SECONDS = 86_400.0
+SOURCES_AN_APP = 100
+"""Each is asked every 20 s. Those that the configuration names are not counted."""
 
 _FIRST_RETRY_SECONDS = 0.25
 """A source that was just announced may not listen yet: it is asked again soon, then less often."""
@@ -105,15 +107,27 @@ class Sources:
             self._answer(source, BadSource("The bridge is going down."))
 
     async def announce(self, app: App, url: str) -> Source:
-        """Take a source, or ask one again that is known; its manifest is read at once."""
+        """Take a source, or ask one again that is known; its manifest is read at once.
+
+        Raises:
+            Unprocessable: The app has as many as it may.
+            StoreError: It could not be kept.
+        """
         async with self._announcing:  # several workers of an app announce it at once
             source = self._sources.get((app.name, url))
             if source is None:
+                self._check_number(app, url)
                 source = await self._take(app, url)
         if source.state != "live":
             source.eager = _FIRST_RETRY_SECONDS
         source.asked.set()
         return source
+
+    def _check_number(self, app: App, url: str) -> None:
+        named = app.config.sources
+        announced = [source for source in self.all_of(app) if source.record.url not in named]
+        if url not in named and len(announced) >= SOURCES_AN_APP:
+            raise Unprocessable(f"An app has at most {SOURCES_AN_APP} sources.")
 
     async def _take(self, app: App, url: str) -> Source:
         record = SourceRecord(id=new_id("src"), app=app.name, url=url, created_at=time.time())
