@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, Self
 
-import httpx
-
+from support.clients import answers, plain_http
 from support.processes import Child, free_port
 from support.waiting import eventually_sync
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
+
+    import httpx
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
@@ -26,14 +29,26 @@ class ServedBridge:
     Args:
         folder: For its store and its configuration, which outlive the process.
         router_url: The router that it is to join; may be away.
+        shop: More lines of the section of that app.
+        callbacks: Where the apps' callbacks may go.
+        environ: More variables.
     """
 
-    def __init__(self, folder: Path, router_url: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        router_url: str,
+        *,
+        shop: Sequence[str] = (),
+        callbacks: str = "127.0.0.1:*",
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self._folder = folder
         self._port = free_port()
         self._child: Child | None = None
         self._config = folder / "bridge.toml"
-        self._config.write_text(_config(folder, self._port, router_url))
+        self._config.write_text(_config(folder, self._port, router_url, shop, callbacks))
+        self._environ = {"TEST_SECRET": SECRET, **(environ or {})}
         self.url = f"http://127.0.0.1:{self._port}/"
 
     def __enter__(self) -> Self:
@@ -50,6 +65,11 @@ class ServedBridge:
             self._child.stop()
 
     @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        return "127.0.0.1", self._port
+
+    @property
     def pid(self) -> int:
         """Of the process that serves."""
         assert self._child is not None
@@ -63,16 +83,12 @@ class ServedBridge:
     def start(self) -> None:
         """Start it, and wait until it answers; its router may be away."""
         command = [sys.executable, "-m", "wamp_bridge_server", "serve", "--config"]
-        environ = {"TEST_SECRET": SECRET}
-        child = Child(*command, str(self._config), environ=environ, folder=self._folder)
+        child = Child(*command, str(self._config), environ=self._environ, folder=self._folder)
         self._child = child
 
         def live() -> bool:
             assert child.running, child.output
-            try:
-                return httpx.get(self.url + "health/live", trust_env=False).is_success
-            except httpx.TransportError:
-                return False
+            return answers(self.url + "health/live")
 
         try:
             eventually_sync(live, within=20)
@@ -92,19 +108,22 @@ class ServedBridge:
 
     def wait_until_ready(self, within: float = 20.0) -> None:
         """Wait until it has joined the router."""
+        eventually_sync(lambda: answers(self.url + "health/ready"), within=within)
 
-        def ready() -> bool:
-            return httpx.get(self.url + "health/ready", trust_env=False).is_success
-
-        eventually_sync(ready, within=within)
+    def check_log(self) -> None:
+        """Fail where it logged an error of its own, or the loss of a session at the router."""
+        lines = [json.loads(line) for line in self.output.splitlines()]
+        failed = [line for line in lines if line["level"] not in {"info", "warning"}]
+        assert not failed, json.dumps(failed, indent=1)
+        assert "left" not in {line["event"] for line in lines}
 
     def client(self, app: str = "shop", **options: Any) -> httpx.AsyncClient:
         """An HTTP client that asks as an app."""
         headers = {"Authorization": f"Bearer token-of-{app}"}
-        return httpx.AsyncClient(base_url=self.url, headers=headers, trust_env=False, **options)
+        return plain_http(self.url, headers=headers, **options)
 
 
-def _config(folder: Path, port: int, router_url: str) -> str:
+def _config(folder: Path, port: int, router_url: str, shop: Sequence[str], callbacks: str) -> str:
     lines = [
         f'listen = "127.0.0.1:{port}"',
         "[router]",
@@ -118,6 +137,7 @@ def _config(folder: Path, port: int, router_url: str) -> str:
             f"[apps.{app}]",
             f'tokens = ["sha256:{digest}"]',
             'secrets = ["env:TEST_SECRET"]',
-            'callbacks = ["127.0.0.1:*"]',
+            f'callbacks = ["{callbacks}"]',
+            *(shop if app == "shop" else ()),
         ]
     return "\n".join(lines) + "\n"

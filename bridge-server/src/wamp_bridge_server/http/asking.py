@@ -86,6 +86,7 @@ async def read(request: web.Request) -> bytes:
     """The body of a request, as it came.
 
     Raises:
+        Malformed: The client went away before its end.
         TooLarge: It is over the limit.
         TooLate: It did not come in time.
         UnsupportedMediaType: It is compressed, which nobody undoes here.
@@ -102,6 +103,8 @@ async def read(request: web.Request) -> bytes:
         raise _too_large() from None
     except TimeoutError:
         raise TooLate(f"The body did not come within {BODY_SECONDS:.0f} s.") from None
+    except ConnectionError:  # nobody is there to read this; it is no error of ours
+        raise Malformed("The body was cut off.") from None
 
 
 def _check_media_type(request: web.Request) -> None:
