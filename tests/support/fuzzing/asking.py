@@ -98,7 +98,18 @@ def _published(tape: Tape, world: World) -> tuple[str, str, Any]:
     document.pop("timeout", None)
     if tape.chance(3):
         names = ("acknowledge", "exclude_me", "exclude", "eligible", "eligible_authid", "retain")
-        of_a_kind = (True, False, [], [1], ["a"], [2**53 + 1], [-1], "x", None, [None])
+        of_a_kind: tuple[Any, ...] = (
+            True,
+            False,
+            [],
+            [1],
+            ["a"],
+            [2**53 + 1],
+            [-1],
+            "x",
+            None,
+            [None],
+        )
         document["options"] = {tape.pick(names): tape.pick(of_a_kind)}
     return "POST", f"/publish/{_name(tape)}/", document
 

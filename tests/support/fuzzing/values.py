@@ -30,7 +30,7 @@ _ODD = tuple(
         *('{"a":' * 66 + "1" + "}" * 66, '{"a":1,"a":2}', '{"":1}', '"\x01"', "[1,]", "{,}"),
     )
 )
-_PIECES = tuple(
+PIECES = tuple(
     text.encode("utf-8", "surrogateescape")
     for text in (
         *('"', "\\", "{", "}", "[", "]", ",", ":", "null", "\0", "\\u0000", "\\ud800", "1e999"),
@@ -70,7 +70,7 @@ def spoilt(tape: Tape, document: dict[str, Any]) -> bytes:
         names = [*document, "token", "args", "more", ""]
         document = {**document, tape.pick(names): value(tape)}
     elif kind == 18:
-        return tape.changed(text_of(document), _PIECES)
+        return tape.changed(text_of(document), PIECES)
     elif kind == 19:
         return text_of(value(tape))
     return text_of(document)
