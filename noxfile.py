@@ -7,6 +7,7 @@ comes from uv.lock; nothing is taken from the machine but a Python.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import subprocess
 from pathlib import Path
@@ -181,6 +182,21 @@ def mutations(session: nox.Session) -> None:
     """Take each check of the dispatcher away: the conformance suite of every adapter must fail."""
     sync(session, "tests")
     session.run("python", "tests/mutations/check.py", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Ten times the fuzzed requests of the default tests, and atheris on each parser.
+
+    `FUZZED_REQUESTS` and `FUZZ_SEED` in the environment say how many, and by which seed: another
+    one each time if left out.
+    """
+    sync(session, "fuzz")
+    seed = os.environ.get("FUZZ_SEED") or str(secrets.randbelow(2**31))
+    count = os.environ.get("FUZZED_REQUESTS", "100000")
+    environ = {"FUZZED_REQUESTS": count, "FUZZ_SEED": seed}
+    session.run("pytest", "-s", "tests/fuzz", *session.posargs, env=environ)
+    session.run("python", "tests/fuzz/explore.py", count, seed)
 
 
 @nox.session

@@ -104,12 +104,13 @@ def test_a_member_counts_the_levels_around_it() -> None:
         admit(json.loads(text)["args"], text, outside=1)
 
 
-def test_a_value_too_deep_for_json_is_refused() -> None:
-    value: Any = 1
-    for _ in range(MAX_DEPTH + 1):
-        value = [value]
-    with pytest.raises(NotJson, match="64 levels"):
-        to_json(value)
+def test_an_argument_too_deep_for_json_is_refused() -> None:
+    value = json.loads(nested(MAX_DEPTH))
+    assert to_json([value]) == [value]
+    assert to_json({"a": value}) == {"a": value}
+    for arguments in ([[value]], {"a": [value]}):
+        with pytest.raises(NotJson, match="64 levels"):
+            to_json(arguments)
 
 
 @pytest.mark.parametrize(

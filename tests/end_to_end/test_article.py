@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
+from support.clients import plain_http
 from support.peers import joined
 from support.processes import Child, free_port
 from support.served import ServedBridge
@@ -62,8 +62,8 @@ async def test_the_articles_scenario(
     functions = [f"{namespace}.nom_fonction_{number}" for number in (1, 2)]
     topics = [f"{namespace}.nom_sujet_{number}" for number in (1, 2)]
     async with (
-        httpx.AsyncClient(base_url=bridge.url, trust_env=False) as http,
-        httpx.AsyncClient(base_url=plain_app, trust_env=False) as app,
+        plain_http(bridge.url) as http,
+        plain_http(plain_app) as app,
         joined(router.url) as peer,
     ):
 

@@ -122,7 +122,7 @@ MUTATIONS = (
     Mutation("JSON: an object", "_envelopes", _NO_OBJECT, ""),
     Mutation("JSON: NaN", "_json", 'raise InvalidJSON(f"{text} is no JSON")', "return float(text)"),
     Mutation("JSON: range", "_json", "if math.isinf(number):", "if False:"),
-    Mutation("JSON: depth", "_json", "if depth >= MAX_DEPTH:", "if False:"),
+    Mutation("JSON: depth", "_json", "if levels <= 0:", "if False:"),
     Mutation(
         "JSON: syntax",
         "_json",

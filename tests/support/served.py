@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import signal
 import sys
 from typing import TYPE_CHECKING, Any, Self
 
-import httpx
-
+from support.clients import answers, plain_http
 from support.processes import Child, free_port, listening
 from support.waiting import eventually_sync
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
+
+    import httpx
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
@@ -29,6 +31,9 @@ class ServedBridge:
         router_url: The router that it is to join; may be away.
         program: What Python is to run, in place of `-m wamp_bridge_server`.
         settings: More of the configuration, from its next table on.
+        shop: More lines of the section of that app.
+        callbacks: Where the apps' callbacks may go.
+        environ: More variables.
     """
 
     def __init__(
@@ -38,13 +43,18 @@ class ServedBridge:
         *,
         program: Sequence[str] = ("-m", "wamp_bridge_server"),
         settings: str = "",
+        shop: Sequence[str] = (),
+        callbacks: str = "127.0.0.1:*",
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self._folder = folder
         self._program = program
         self._port = free_port()
         self._child: Child | None = None
         self._config = folder / "bridge.toml"
-        self._config.write_text(_config(folder, self._port, router_url) + settings)
+        text = _config(folder, self._port, router_url, shop, callbacks)
+        self._config.write_text(text + settings)
+        self._environ = {"TEST_SECRET": SECRET, **(environ or {})}
         self.url = f"http://127.0.0.1:{self._port}/"
 
     def __enter__(self) -> Self:
@@ -61,6 +71,11 @@ class ServedBridge:
             self._child.stop()
 
     @property
+    def address(self) -> tuple[str, int]:
+        """Where it listens."""
+        return "127.0.0.1", self._port
+
+    @property
     def pid(self) -> int:
         """Of the process that serves."""
         assert self._child is not None
@@ -74,17 +89,13 @@ class ServedBridge:
     def start(self) -> None:
         """Start it, and wait until it answers; its router may be away."""
         command = [sys.executable, *self._program, "serve", "--config", str(self._config)]
-        child = Child(*command, environ={"TEST_SECRET": SECRET}, folder=self._folder)
+        child = Child(*command, environ=self._environ, folder=self._folder)
         self._child = child
 
         def live() -> bool:
             assert child.running, child.output
-            if not listening(self._port):  # which costs less to ask
-                return False
-            try:
-                return httpx.get(self.url + "health/live", trust_env=False).is_success
-            except httpx.TransportError:
-                return False
+            # Whether it listens costs less to ask.
+            return listening(self._port) and answers(self.url + "health/live")
 
         try:
             eventually_sync(live, within=20)
@@ -104,19 +115,22 @@ class ServedBridge:
 
     def wait_until_ready(self, within: float = 20.0) -> None:
         """Wait until it has joined the router."""
+        eventually_sync(lambda: answers(self.url + "health/ready"), within=within)
 
-        def ready() -> bool:
-            return httpx.get(self.url + "health/ready", trust_env=False).is_success
-
-        eventually_sync(ready, within=within)
+    def check_log(self) -> None:
+        """Fail where it logged an error of its own, or the loss of a session at the router."""
+        lines = [json.loads(line) for line in self.output.splitlines()]
+        failed = [line for line in lines if line["level"] not in {"info", "warning"}]
+        assert not failed, json.dumps(failed, indent=1)
+        assert "left" not in {line["event"] for line in lines}
 
     def client(self, app: str = "shop", **options: Any) -> httpx.AsyncClient:
         """An HTTP client that asks as an app."""
         headers = {"Authorization": f"Bearer token-of-{app}"}
-        return httpx.AsyncClient(base_url=self.url, headers=headers, trust_env=False, **options)
+        return plain_http(self.url, headers=headers, **options)
 
 
-def _config(folder: Path, port: int, router_url: str) -> str:
+def _config(folder: Path, port: int, router_url: str, shop: Sequence[str], callbacks: str) -> str:
     lines = [
         f'listen = "127.0.0.1:{port}"',
         "[router]",
@@ -130,6 +144,7 @@ def _config(folder: Path, port: int, router_url: str) -> str:
             f"[apps.{app}]",
             f'tokens = ["sha256:{digest}"]',
             'secrets = ["env:TEST_SECRET"]',
-            'callbacks = ["127.0.0.1:*"]',
+            f'callbacks = ["{callbacks}"]',
+            *(shop if app == "shop" else ()),
         ]
     return "\n".join(lines) + "\n"

@@ -13,6 +13,7 @@
     │   └── StillRunning            the request with an Idempotency-Key is under way
     ├── TooLarge               413
     ├── UnsupportedMediaType   415
+    ├── UnknownExpectation     417  an Expect other than 100-continue
     ├── Unprocessable          422  a right type with a value that isn't allowed
     ├── TooFast                429  too many requests, or wrong ones, in a time
     ├── HeadTooLarge           431  headers over the limit
@@ -27,20 +28,28 @@ from __future__ import annotations
 
 import math
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-NO_SUCH_PROCEDURE = "wamp.error.no_such_procedure"
-INVALID_ARGUMENT = "wamp.error.invalid_argument"
-NOT_AUTHORIZED = "wamp.error.not_authorized"
-TIMEOUT = "wamp.error.timeout"
-UNAVAILABLE = "wamp.error.unavailable"
-CANCELED = "wamp.error.canceled"
-RUNTIME_ERROR = "wamp.error.runtime_error"
-ALREADY_EXISTS = "wamp.error.procedure_already_exists"
-OTHER_POLICY = "wamp.error.procedure_exists_with_different_invocation_policy"
+# The URIs of WAMP's errors, those included that backends raise themselves.
+ALREADY_SUBSCRIBED: Final = "wamp.error.already_subscribed"
+"""Not WAMP's: a session asked twice for one topic, which routers don't tell it."""
+CANCELED: Final = "wamp.error.canceled"
+INVALID_ARGUMENT: Final = "wamp.error.invalid_argument"
+INVALID_URI: Final = "wamp.error.invalid_uri"
+NO_SUCH_PROCEDURE: Final = "wamp.error.no_such_procedure"
+NO_SUCH_REGISTRATION: Final = "wamp.error.no_such_registration"
+NO_SUCH_SESSION: Final = "wamp.error.no_such_session"
+NO_SUCH_SUBSCRIPTION: Final = "wamp.error.no_such_subscription"
+NOT_AUTHORIZED: Final = "wamp.error.not_authorized"
+OPTION_NOT_ALLOWED: Final = "wamp.error.option_not_allowed"
+OTHER_POLICY: Final = "wamp.error.procedure_exists_with_different_invocation_policy"
+PROCEDURE_EXISTS: Final = "wamp.error.procedure_already_exists"
+RUNTIME_ERROR: Final = "wamp.error.runtime_error"
+TIMEOUT: Final = "wamp.error.timeout"
+UNAVAILABLE: Final = "wamp.error.unavailable"
 
 RETRY_AFTER_SECONDS = 1
 
@@ -149,6 +158,12 @@ class UnsupportedMediaType(Problem):
     """A body that is declared to be no JSON in UTF-8."""
 
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class UnknownExpectation(Problem):
+    """The client expects what isn't offered (RFC 9110, section 10.1.1)."""
+
+    status = HTTPStatus.EXPECTATION_FAILED
 
 
 class Unprocessable(Problem):

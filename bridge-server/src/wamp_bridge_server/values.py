@@ -99,11 +99,15 @@ def _restore_bytes(value: Any) -> Any:
 def to_json(value: Any) -> Any:
     """The value as one that `encode_json` writes faithfully; itself where it is one already.
 
+    Args:
+        value: Positional or keyword arguments, each with at most `MAX_DEPTH` levels of its own:
+            an app's answer has as many, and must not be lost on the way to who asked.
+
     Raises:
         NotJson: It holds what JSON lacks (NaN, an infinity, a key that is no string, a type of
             CBOR's own), text that would read as bytes, or is nested too deep.
     """
-    return _rewrite(value) if _holds_bytes(value, 1) else value
+    return _rewrite(value) if _holds_bytes(value, 0) else value
 
 
 def _holds_bytes(value: Any, depth: int) -> bool:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import msgspec
 import pytest
 from aiohttp import web
 
-from support.clients import Client
+from support.clients import Client, plain_http
 from support.router import running_router
 from support.servers import callback_server
 from support.waiting import eventually
@@ -90,7 +89,7 @@ async def clients(bridge: Bridge) -> AsyncIterator[dict[str, Client]]:
     made = {}
     for name in ("shop", "bank", "plain"):
         headers = {"Authorization": f"Bearer token-of-{name}"}
-        http = httpx.AsyncClient(base_url=bridge.url, headers=headers, trust_env=False, timeout=30)
+        http = plain_http(bridge.url, headers=headers, timeout=30)
         made[name] = Client(http)
     yield made
     for client in made.values():

@@ -41,8 +41,8 @@ def inside(session: Session) -> WampSession:
 
 def assert_idle(session: Session) -> None:
     """No table of a session holds anything that is over."""
-    assert len(inside(session).requests) == 0
-    assert len(inside(session).invocations) == 0
+    assert not inside(session).requests.futures
+    assert not inside(session).invocations.tasks
 
 
 @pytest.mark.parametrize("serializer", ["cbor", "msgpack", "json"])
@@ -155,7 +155,7 @@ async def test_a_peer_cancels_its_call(
             with pytest.raises(ApplicationError, match="canceled"):
                 await reply
             await eventually(lambda: listening.cancelled == [namespace])
-        await eventually(lambda: len(inside(shop).invocations) == 0)
+        await eventually(lambda: not inside(shop).invocations.tasks)
         listening.handlers[namespace] = returning("next")
         assert await peer.call(namespace) == "next"
     assert_idle(shop)
@@ -260,7 +260,7 @@ async def test_no_table_grows_with_calls(
             for call in calls[2::4]:
                 call.cancel()
             await asyncio.wait(calls)
-    await eventually(lambda: len(inside(shop).invocations) == 0)
+    await eventually(lambda: not inside(shop).invocations.tasks)
     assert_idle(shop)
     assert_idle(other)
     assert len(asyncio.all_tasks()) < 8

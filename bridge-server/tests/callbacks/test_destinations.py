@@ -190,6 +190,20 @@ def test_without_rules_the_internet_is_admitted_on_the_ports_of_the_web(host: st
         assert INTERNET.refusal(url) is not None
 
 
+LONG_NAMES = ("a" * 64, f"{'a' * 63}.{'b' * 64}.example", "x." * 126 + "xx")
+
+
+@pytest.mark.parametrize("name", LONG_NAMES, ids=len)
+async def test_a_name_that_no_resolver_takes_is_neither_admitted_nor_found(name: str) -> None:
+    assert "neither a name" in str(EVERYWHERE.refusal(f"http://{name}:8000/"))
+    async with sending(EVERYWHERE) as sender:
+        assert await failure(sender, f"http://{name}:8000/") is Failure.UNRESOLVED
+
+
+def test_the_longest_name_is_admitted() -> None:
+    assert EVERYWHERE.refusal(f"http://{'x.' * 126}x:8000/") is None
+
+
 @pytest.mark.parametrize("host", NEVER)
 def test_what_no_rule_admits(host: str) -> None:
     assert EVERYWHERE.refusal(f"http://{host}/") is not None
@@ -240,8 +254,7 @@ async def test_metadata_is_not_dialled_however_it_is_written(host: str) -> None:
     async with sending(EVERYWHERE) as sender:
         assert await failure(sender, f"http://{host}/") in {
             Failure.UNREACHABLE,
-            Failure.GARBLED,  # no address that an HTTP client takes
-            Failure.UNRESOLVED,
+            Failure.UNRESOLVED,  # no address that an HTTP client takes, or a name for it
         }
     assert time.monotonic() - started < 8  # nothing was waited for
 
@@ -359,6 +372,23 @@ async def test_the_router_is_not_admitted_by_its_name_nor_by_its_address(
     literal = destinations("10.0.0.0/8:*", own=Own([("10.0.0.1", 8080)]))
     assert literal.refusal("http://[::ffff:10.0.0.1]:8080/") is not None
     assert literal.refusal("http://10.0.0.2:8080/") is None
+
+
+async def test_a_name_server_that_does_not_answer_stops_no_callback(
+    app: CallbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def never(host: str, *_: object, **__: object) -> None:
+        asked.append(host)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", never)
+    monkeypatch.setattr("wamp_bridge_server.callbacks.destinations._RESOLVING_SECONDS", 0.01)
+    rules = destinations("127.0.0.1:*", own=Own([("router.example.com", 1)]))
+    async with sending(rules) as sender:
+        assert [await post(sender, app.url) for _ in range(3)] == [204, 204, 204]
+    assert asked == ["router.example.com"]  # and not once more for each
 
 
 def test_the_text_of_an_address() -> None:

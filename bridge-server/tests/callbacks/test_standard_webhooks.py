@@ -6,10 +6,10 @@ import json
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from support.clients import plain_http
 from support.node import npm_package, verdicts_of_npm
 from support.servers import CallbackServer, callback_server
 from support.waiting import eventually
@@ -55,7 +55,7 @@ async def app() -> AsyncIterator[CallbackServer]:
     headers = {"Authorization": "Bearer token"}
     async with (
         callback_server() as server,
-        httpx.AsyncClient(base_url=bridge.url, headers=headers, trust_env=False) as http,
+        plain_http(bridge.url, headers=headers) as http,
     ):
         asked: list[tuple[str, Any]] = [
             ("/register/", {"endpoints": {"com.shop.price": server.url}}),

@@ -6,10 +6,9 @@ import base64
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
-from support.clients import Client
+from support.clients import Client, plain_http
 from support.servers import CallbackServer, callback_server
 from support.waiting import eventually
 from wamp_bridge_server.bridge import Bridge
@@ -28,6 +27,8 @@ from wamp_bridge_server.config import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    import httpx
 
     from support.router import CrossbarRouter
 
@@ -71,7 +72,7 @@ def config(router_url: str) -> Config:
 async def bridge(config: Config) -> AsyncIterator[Bridge]:
     made = Bridge(config)
     await made.start()
-    async with httpx.AsyncClient(base_url=made.url, trust_env=False) as http:
+    async with plain_http(made.url) as http:
 
         async def ready() -> bool:
             return (await http.get("/health/ready")).status_code == HTTPStatus.OK
@@ -83,13 +84,13 @@ async def bridge(config: Config) -> AsyncIterator[Bridge]:
 
 @pytest.fixture
 async def anonymous(bridge: Bridge) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=bridge.url, trust_env=False) as http:
+    async with plain_http(bridge.url) as http:
         yield http
 
 
 async def client(bridge: Bridge, name: str) -> AsyncIterator[Client]:
     headers = {"Authorization": f"Bearer token-of-{name}"}
-    async with httpx.AsyncClient(base_url=bridge.url, headers=headers, trust_env=False) as http:
+    async with plain_http(bridge.url, headers=headers) as http:
         yield Client(http)
 
 

@@ -11,6 +11,7 @@ import httpx
 import msgspec
 import pytest
 
+from support.clients import plain_http
 from support.peers import ApplicationError, CallResult, Peer, joined
 from support.router import CrossbarRouter, running_router
 from support.signing import crossbar_query
@@ -111,7 +112,7 @@ class Pair:
     def __init__(self, crossbar: CrossbarRouter, bridges: dict[str, Bridge]) -> None:
         self._crossbar = crossbar.url.replace("rs://", "http://")
         self._bridges = bridges
-        self._http = httpx.AsyncClient(trust_env=False)
+        self._http = plain_http("")
 
     async def ready(self) -> None:
         """Wait until both serve: Crossbar opens its web services after its port."""

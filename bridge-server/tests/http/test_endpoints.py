@@ -110,6 +110,8 @@ async def test_a_bad_uri_is_422_and_nothing_is_taken(shop: Client, uri: str) -> 
         "http://127.0.0.1/a b",
         "http://127.0.0.1/a\nb",
         "http://127.0.0.1\\@x/",
+        "http://127.0.0.1/é/",
+        "http://[::ffff:127.0.0.1])/",
         "http://127.0.0.1/" + "x" * 2048,
     ],
 )

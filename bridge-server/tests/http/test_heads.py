@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import web
 
 from support.raw import ask_raw
 from wamp_bridge_server.http import connections
 
 if TYPE_CHECKING:
     from support.clients import Client
+    from support.servers import CallbackServer
     from wamp_bridge_server.bridge import Bridge
 
 HOST = [("host", "127.0.0.1")]
@@ -70,6 +72,37 @@ async def test_headers_within_the_limits_are_taken(bridge: Bridge) -> None:
     assert answer.status == HTTPStatus.OK
 
 
+async def test_a_long_target_is_414(bridge: Bridge, shop: Client) -> None:
+    longest = "/health/live?".ljust(connections.MAX_TARGET_BYTES, "x")
+    assert (await ask_raw(bridge.url, "GET", longest, HOST)).status == HTTPStatus.OK
+    answer = await ask_raw(bridge.url, "GET", f"{longest}x", HOST)
+    assert (answer.status, answer.document["title"]) == (414, "Request-URI Too Long")
+    assert problem_of(await said(bridge, b"GET /" + b"x" * 100_000)) == 414
+    # The longest URI that is taken can be named.
+    answer_to_longest = await shop.http.post(f"/publish/{'%F0%9F%98%80' * 1024}/", json={})
+    assert answer_to_longest.status_code == HTTPStatus.OK
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/nowhere", "/register/"])
+async def test_what_a_client_expects_and_is_not_offered_is_417(bridge: Bridge, path: str) -> None:
+    answer = await ask_raw(bridge.url, "GET", path, [*HOST, ("expect", "secret")])
+    assert answer.status == HTTPStatus.EXPECTATION_FAILED
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["request-id"] == answer.document["request_id"]
+    assert b"secret" not in answer.body
+
+
+async def test_a_client_that_waits_before_its_body_is_told_to_go_on(bridge: Bridge) -> None:
+    parts = urlsplit(bridge.url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    head = "POST /heartbeat/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
+    writer.write(f"{head}expect: 100-continue\r\ncontent-length: 26\r\n\r\n".encode())
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(b'{"token": "token-of-shop"}')
+    assert (await reader.read()).startswith(b"HTTP/1.1 200")
+    writer.close()
+
+
 async def test_endless_headers_are_431(bridge: Bridge) -> None:
     endless = b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 90 + b"x: " + b"y" * 33_000
     assert problem_of(await said(bridge, endless)) == 431
@@ -113,6 +146,37 @@ async def test_slow_headers_of_a_second_request_are_408(
     await reader.readuntil(b'{"status":"live"}')
     writer.write(b"GET /health/live")
     assert problem_of(await asyncio.wait_for(reader.read(), 20)) == 408
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "rest", [b"GET /health", b"GET /?" + b"x" * 15_000 + b" HTTP/1.1\r\nx: " * 4]
+)
+async def test_a_second_requests_bad_headers_are_no_answer_to_the_first(
+    bridge: Bridge, shop: Client, app: CallbackServer, rest: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived, go = asyncio.Event(), asyncio.Event()
+
+    async def answer(_posted: object) -> web.Response:
+        arrived.set()
+        await go.wait()
+        return web.json_response("done")
+
+    app.answering = answer
+    await shop.post("/register/", {"endpoints": {"com.slow": app.url}})
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.2)
+    parts = urlsplit(bridge.url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    head = "POST /call/com.slow/ HTTP/1.1\r\nhost: x\r\nauthorization: Bearer token-of-shop\r\n\r\n"
+    writer.write(head.encode())
+    await arrived.wait()
+    writer.write(rest)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(reader.read(1), 0.5)
+    go.set()
+    answered = await asyncio.wait_for(reader.read(), 20)
+    assert answered.startswith(b"HTTP/1.1 200")
+    assert b'"result":"done"' in answered
     writer.close()
 
 

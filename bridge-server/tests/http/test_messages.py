@@ -185,6 +185,22 @@ async def test_an_error_names_the_member_that_was_given(shop: Client, body: dict
     assert problem["detail"].startswith(f'"{member}" can\'t be taken: ')
 
 
+async def test_the_deepest_answer_of_an_app_reaches_the_caller(
+    shop: Client, app: CallbackServer
+) -> None:
+    deepest = "[" * 64 + "]" * 64
+    app.answering = lambda _: web.Response(text=deepest)
+    await shop.post("/register/", {"endpoints": {"com.deep": app.url}})
+    answer = await shop.post("/call/com.deep/")
+    assert answer == {"result": json.loads(deepest), "args": [json.loads(deepest)], "kwargs": {}}
+    assert await shop.post("/call", {"procedure": "com.deep"}) == {"args": answer["args"]}
+    await shop.post("/call/com.deep/", {"callback": app.url}, status=202)
+    (outcome,) = await eventually(lambda: app.of_type("result"))
+    assert outcome["result"] == answer["result"]
+    app.answering = lambda _: web.Response(text=f"[{deepest}]")
+    assert (await shop.post("/call/com.deep/", status=500))["error"] == "wamp.error.runtime_error"
+
+
 async def test_an_event_reaches_every_subscriber(
     shop: Client, bank: Client, app: CallbackServer
 ) -> None:

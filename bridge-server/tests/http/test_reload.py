@@ -7,12 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import msgspec
 import pytest
 from aiohttp import web
 
-from support.clients import Client
+from support.clients import Client, plain_http
 from support.waiting import eventually
 from wamp_bridge_server.bridge import Bridge
 from wamp_bridge_server.config import Config, Permissions, StoreConfig, Token, hash_token
@@ -210,7 +209,7 @@ async def started(config: Config) -> AsyncIterator[Bridge]:
 @asynccontextmanager
 async def client_of(bridge: Bridge, name: str) -> AsyncIterator[Client]:
     headers = {"Authorization": f"Bearer token-of-{name}"}
-    async with httpx.AsyncClient(base_url=bridge.url, headers=headers, trust_env=False) as http:
+    async with plain_http(bridge.url, headers=headers) as http:
         yield Client(http)
 
 

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from support.certificates import write_certificate
+from support.clients import plain_http
 from support.waiting import eventually
 from wamp_bridge_server.bridge import Bridge
 from wamp_bridge_server.config import Config, RouterConfig, TlsConfig
@@ -134,7 +135,7 @@ async def test_the_router_is_trusted_by_the_file_of_authorities(
             bridge = Bridge(msgspec.structs.replace(config, tls=None, router=told))
             await bridge.start()
             try:
-                async with httpx.AsyncClient(base_url=bridge.url, trust_env=False) as http:
+                async with plain_http(bridge.url) as http:
 
                     async def decided(http: httpx.AsyncClient = http) -> bool:
                         answer = await http.get("/health/ready")

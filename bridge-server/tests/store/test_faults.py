@@ -104,6 +104,14 @@ async def test_a_second_store_of_one_process_is_refused(store: Store, url: str) 
         await Store.open(url)
 
 
+async def test_a_file_of_two_names_is_refused(store: Store, path: Path) -> None:
+    other = path.with_name("other.db")
+    os.link(path, other)
+    with pytest.raises(StoreError, match="2 names"):
+        await Store.open(f"sqlite:///{other}")
+    assert await store.endpoints() == []  # who has it open goes on
+
+
 async def test_locked_by_another_program(store: Store, path: Path) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

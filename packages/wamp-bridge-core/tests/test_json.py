@@ -92,6 +92,16 @@ def test_so_many_levels_and_no_more(shape: str) -> None:
         dumps(json.loads(beyond))
 
 
+def test_what_the_bridge_puts_around_a_value_is_not_counted() -> None:
+    value = json.loads("[" * 64 + "]" * 64)
+    text = dumps({"result": value, "args": [value]}, around=2)
+    assert loads(text, around=2) == {"result": value, "args": [value]}
+    with pytest.raises(InvalidValue):
+        dumps({"args": [[value]]}, around=2)
+    with pytest.raises(InvalidJSON):
+        loads(text, around=1)
+
+
 @pytest.mark.parametrize("levels", [400, 100_000])
 def test_endless_levels_are_refused_without_ado(levels: int) -> None:
     with pytest.raises(InvalidJSON):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from wamp_bridge_server.backends.base import Result, Undeliverable, WampError
-from wamp_bridge_server.backends.errors import RUNTIME_ERROR
 from wamp_bridge_server.backends.values import check_arguments, check_uri
+from wamp_bridge_server.errors import RUNTIME_ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

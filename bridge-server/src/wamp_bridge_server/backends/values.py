@@ -6,10 +6,10 @@ drops its own.
 
 from __future__ import annotations
 
-import re
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
+from wamp_bridge import core
 from wamp_bridge_server.backends.base import Undeliverable
 
 if TYPE_CHECKING:
@@ -28,20 +28,14 @@ GREATEST_ID: Final = 2**53
 """Of WAMP's ids."""
 
 _SAFE: Final = frozenset({bool, type(None), bytes})
-_FORBIDDEN: Final = re.compile(r"[\s#\ud800-\udfff]")
 
 
 def check_uri(uri: str, match: Match = "exact") -> None:
-    """Refuse a URI that routers refuse by the loose rules (WAMP, "URIs").
-
-    Raises:
-        Undeliverable: It is empty, has white space, `#` or, unless it is a wildcard, an empty
-            component.
-    """
-    if not isinstance(uri, str) or not uri or _FORBIDDEN.search(uri):
-        raise Undeliverable(f"{uri!r} is no WAMP URI")
-    if match != "wildcard" and "" in uri.split("."):
-        raise Undeliverable(f"{uri!r} has an empty component")
+    """Refuse a URI that routers refuse. Raises `Undeliverable`."""
+    try:
+        core.check_uri(uri, match)
+    except core.InvalidURI as error:
+        raise Undeliverable(str(error)) from None
 
 
 def check_arguments(args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import math
 import re
 import socket
 import time
@@ -36,12 +37,15 @@ if TYPE_CHECKING:
 
 WEB_PORTS = frozenset({80, 443})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
+_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 # The last label of an address, in each of the ways to write one that some resolver takes.
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _LOOPBACK: tuple[Address, ...] = tuple(a for a in map(address_of, ("127.0.0.1", "::1")) if a)
 _MAPPED_BITS = 96
 _RESOLVED_SECONDS = 60.0
+_UNRESOLVED_SECONDS = 5.0
+_RESOLVING_SECONDS = 1.0
+"""All callbacks wait meanwhile: a name server that is slow to answer must not stop them."""
 
 log = structlog.get_logger("wamp_bridge.callbacks")
 
@@ -68,7 +72,7 @@ class Own:
             for host, port in self._places
             if (address := address_of(host)) is not None
         }
-        self._asked: float | None = None
+        self._due = -math.inf
         self._asking = asyncio.Lock()
 
     def listens(self, addresses: Iterable[tuple[str, int]]) -> None:
@@ -77,12 +81,17 @@ class Own:
 
     async def resolve(self) -> None:
         """Ask again, once in a while, at which addresses the named hosts are."""
-        if not self._places or self._fresh():
+        if not self._places or time.monotonic() < self._due:
             return
         async with self._asking:
-            if not self._fresh():
-                await self._resolve()
-                self._asked = time.monotonic()
+            if time.monotonic() < self._due:
+                return
+            try:
+                async with asyncio.timeout(_RESOLVING_SECONDS):
+                    await self._resolve()
+                self._due = time.monotonic() + _RESOLVED_SECONDS
+            except TimeoutError:  # what was known goes on to count
+                self._due = time.monotonic() + _UNRESOLVED_SECONDS
 
     def named(self, host: str, port: int) -> bool:
         """Whether it is one of them by its name."""
@@ -107,16 +116,13 @@ class Own:
         own = plain(own)
         return address == own or (own.is_unspecified and is_of_this_machine(address))
 
-    def _fresh(self) -> bool:
-        return self._asked is not None and time.monotonic() - self._asked < _RESOLVED_SECONDS
-
     async def _resolve(self) -> None:
         loop = asyncio.get_running_loop()
         found: set[tuple[Address, int]] = set()
         for host, port in self._places:
             try:
                 infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            except OSError:
+            except (OSError, UnicodeError):
                 # Nobody is there now; what was there may be again.
                 found |= {known for known in self._addresses if known[1] == port}
                 continue

@@ -268,7 +268,7 @@ async def _read(response: aiohttp.ClientResponse) -> Answer:
 
 
 def _failure_of(error: Exception) -> Failure:
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
+    if isinstance(error, aiohttp.ClientConnectorDNSError | ValueError):  # or no host at all
         return Failure.UNRESOLVED
     if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError):
         return Failure.TLS
@@ -277,6 +277,6 @@ def _failure_of(error: Exception) -> Failure:
     if isinstance(error, aiohttp.ClientConnectorError):
         refused = isinstance(error.os_error, ConnectionRefusedError)
         return Failure.REFUSED if refused else Failure.UNREACHABLE
-    if isinstance(error, aiohttp.ClientResponseError | aiohttp.InvalidURL | ValueError):
+    if isinstance(error, aiohttp.ClientResponseError):
         return Failure.GARBLED
     return Failure.CUT

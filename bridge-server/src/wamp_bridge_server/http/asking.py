@@ -92,6 +92,7 @@ async def read(request: web.Request, place: Request) -> bytes:
         place: What it has of the bridge.
 
     Raises:
+        Malformed: The client went away before its end.
         TooLarge: It is over the limit.
         TooLate: It did not come in time.
         Unavailable: The bodies of all requests are over theirs.
@@ -109,6 +110,8 @@ async def read(request: web.Request, place: Request) -> bytes:
             return await _read(request, place)
     except TimeoutError:
         raise TooLate(f"The body did not come within {BODY_SECONDS:.0f} s.") from None
+    except ConnectionError:  # nobody is there to read this; it is no error of ours
+        raise Malformed("The body was cut off.") from None
 
 
 async def _read(request: web.Request, place: Request) -> bytes:

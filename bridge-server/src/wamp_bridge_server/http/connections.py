@@ -7,6 +7,7 @@ what it can't read, in its answer and in its log; a token may stand in it.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
 from wamp_bridge_server.errors import RETRY_AFTER_SECONDS
 from wamp_bridge_server.http.answers import PROBLEM_TYPE, problem_document
-from wamp_bridge_server.http.gate import MAX_HEAD_BYTES, PROTOCOL, PROTOCOL_HEADER, SERVER
+from wamp_bridge_server.http.gate import MAX_HEAD_BYTES, PROTOCOL, PROTOCOL_HEADER, SERVER, gate
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.values import encode_json
 
@@ -24,13 +25,18 @@ if TYPE_CHECKING:
     from aiohttp import StreamReader
 
 MAX_HEADER_LINES = 100
+MAX_TARGET_BYTES = 16 * 1024
+"""Of path and query; the longest WAMP URI that is taken, in which all is escaped, has room."""
+
 HEAD_SECONDS = 30.0
 
 _TOO_MANY = HTTPStatus.SERVICE_UNAVAILABLE
 _TOO_LARGE = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+_TOO_LONG = HTTPStatus.REQUEST_URI_TOO_LONG
 _DETAILS = {
     HTTPStatus.BAD_REQUEST: "The request is not HTTP as the bridge reads it.",
     HTTPStatus.REQUEST_TIMEOUT: f"The headers did not come within {HEAD_SECONDS:.0f} s.",
+    _TOO_LONG: f"A request's path and query have at most {MAX_TARGET_BYTES // 1024} KiB.",
     _TOO_LARGE: (
         f"A request has at most {MAX_HEAD_BYTES // 1024} KiB before its body, "
         f"in at most {MAX_HEADER_LINES} lines."
@@ -93,8 +99,7 @@ class Connection(web.RequestHandler):
         """Answer what could not be read, and close the connection."""
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return super().handle_error(request, status, exc, message)
-        if _is_too_large(exc):
-            status = _TOO_LARGE
+        status = _status_of(exc) or status
         request_id = new_id("req")
         kind = type(exc).__name__
         log.info("no HTTP", request_id=request_id, remote=request.remote, kind=kind)
@@ -121,6 +126,9 @@ class Connection(web.RequestHandler):
         """Answer headers of which no request came yet, and close the connection."""
         begun = self._head_bytes > 0 or status == _TOO_MANY
         self._head_came()
+        if self._request_in_progress or self._messages:
+            self.close()  # when what came before is answered: this is no answer to that
+            return
         transport = self.transport
         if transport is None or transport.is_closing():
             return
@@ -153,21 +161,22 @@ class Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         limits: dict[str, Any] = {
-            "max_line_size": MAX_HEAD_BYTES,
+            "max_line_size": MAX_TARGET_BYTES,
             "max_field_size": MAX_HEAD_BYTES,
             "max_headers": MAX_HEADER_LINES,
         }
+        handler = partial(gate, handler=made.request_handler)
         factory = made.request_factory
-        return _Server(
-            made.request_handler, self._most, request_factory=factory, **self._kwargs, **limits
-        )
+        return _Server(handler, self._most, request_factory=factory, **self._kwargs, **limits)
 
 
-def _is_too_large(error: BaseException | None) -> bool:
-    """Whether aiohttp's parser found too much; of too many lines it says so in words alone."""
-    return isinstance(error, LineTooLong) or (
-        isinstance(error, HttpProcessingError) and error.message.startswith("Too many headers")
-    )
+def _status_of(error: BaseException | None) -> HTTPStatus | None:
+    """The status where aiohttp's parser found too much of something."""
+    if isinstance(error, LineTooLong):  # which line it was, its limit tells
+        return _TOO_LONG if error.args[1] == MAX_TARGET_BYTES else _TOO_LARGE
+    if isinstance(error, HttpProcessingError) and error.message.startswith("Too many headers"):
+        return _TOO_LARGE
+    return None
 
 
 def _answer(status: HTTPStatus, request_id: str) -> bytes:

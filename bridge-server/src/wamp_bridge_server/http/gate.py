@@ -16,6 +16,7 @@ from wamp_bridge_server.errors import (
     NotFound,
     Problem,
     Unavailable,
+    UnknownExpectation,
 )
 from wamp_bridge_server.http.answers import INTERNAL_ERROR, problem, problem_document
 from wamp_bridge_server.identifiers import new_id
@@ -35,11 +36,14 @@ _SEPARATORS = len(": \r\n")
 log = structlog.get_logger("wamp_bridge.http")
 
 
-@web.middleware
 async def gate(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Answer a request, whatever happens, and say so in the log."""
+    """Answer a request, whatever happens, and say so in the log.
+
+    Stands before aiohttp's application and is no middleware of it, for not all that the
+    application refuses passes through those.
+    """
     request_id = new_id("req")
     started = time.perf_counter()
     try:
@@ -96,4 +100,6 @@ def _of_router(request: web.Request, error: web.HTTPException) -> Problem:
         return MethodNotAllowed(f"{request.method} is not for this path; {allowed} is.", allowed)
     if isinstance(error, web.HTTPNotFound):
         return NotFound("There is nothing at this path.")
+    if isinstance(error, web.HTTPExpectationFailed):
+        return UnknownExpectation('The only "Expect" that is met here is 100-continue.')
     return Malformed(error.reason)

@@ -14,7 +14,7 @@ from wamp_bridge_server.http.connections import Runner
 from wamp_bridge_server.http.crossbar import CrossbarRequests
 from wamp_bridge_server.http.dead_letters import DeadLetterRequests
 from wamp_bridge_server.http.endpoints import EndpointRequests
-from wamp_bridge_server.http.gate import check_protocol, gate
+from wamp_bridge_server.http.gate import check_protocol
 from wamp_bridge_server.http.idempotency import Repeats
 from wamp_bridge_server.http.messages import MessageRequests
 from wamp_bridge_server.http.sources import SourceRequests
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from wamp_bridge_server.services.sources import Sources
 
     Handler = Callable[[Asking], Awaitable[web.Response]]
+
+IDLE_SECONDS = 150.0
+"""Longer than proxies keep an idle connection, who else send on one that is just being closed."""
 
 _LAST_ANSWERS_SECONDS = 2.0
 """What has been under way for longer than the bridge's patience is answered within so long."""
@@ -61,7 +64,7 @@ class HttpServer:
         self.admission = Admission(limits)
         self._authentication = authentication
         self._health = health
-        self._application = web.Application(middlewares=[gate], client_max_size=MAX_BODY_BYTES)
+        self._application = web.Application(client_max_size=MAX_BODY_BYTES)
         self._runner: web.AppRunner | None = None
         self.address: tuple[str, int] | None = None
         self.addresses: list[tuple[str, int]] = []
@@ -89,6 +92,7 @@ class HttpServer:
             self._limits.connections,
             access_log=None,
             shutdown_timeout=_LAST_ANSWERS_SECONDS,
+            keepalive_timeout=IDLE_SECONDS,
             auto_decompress=False,  # digests are of the octets as they came
         )
         await self._runner.setup()

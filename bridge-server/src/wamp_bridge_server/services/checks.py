@@ -25,7 +25,8 @@ MAX_CONCURRENCY = 10_000
 MIN_LEASE_SECONDS, MAX_LEASE_SECONDS = 1.0, 86_400.0
 MAX_CALL_SECONDS = 86_400.0
 
-_UNWRITTEN = re.compile(r"[\x00-\x20\x7f\\]")
+_AUTHORITY = re.compile(r"[^][]*|\[[^][]*\](:[0-9]*)?")
+_UNWRITTEN = re.compile(r"[^!-~]|\\")
 
 MATCHES: frozenset[str] = frozenset(get_args(Match))
 INVOKES: frozenset[str] = frozenset(get_args(Invoke))
@@ -136,10 +137,11 @@ def _problem_of(url: str) -> str | None:
     except ValueError:
         return "is no valid URL"
     problems = {
-        "holds white space, a control character or a backslash": _UNWRITTEN.search(url),
+        "holds a backslash, or what is written as %XX": _UNWRITTEN.search(url),
         "must begin with http:// or https://": parts.scheme not in {"http", "https"},
         "names no host and port that can be connected to": not host or port == 0,
         "must not hold a user name or password": "@" in parts.netloc,
+        "has brackets around more than an address": not _AUTHORITY.fullmatch(parts.netloc),
         "must not hold a fragment": "#" in url,
     }
     return next((text for text, found in problems.items() if found), None)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from wamp_bridge_server.backends.base import Unavailable, Undeliverable, WampError
-from wamp_bridge_server.errors import ALREADY_EXISTS, OTHER_POLICY
+from wamp_bridge_server.errors import OTHER_POLICY, PROCEDURE_EXISTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -238,7 +238,7 @@ class Reconciler:
         if isinstance(error, WampError):
             text = " ".join(str(argument) for argument in error.wamp_args)
             group.refusal = f"{error.uri}: {text}" if text else error.uri
-            group.conflict = error.uri in {ALREADY_EXISTS, OTHER_POLICY}
+            group.conflict = error.uri in {PROCEDURE_EXISTS, OTHER_POLICY}
         else:
             group.refusal, group.conflict = str(error), False
         log.warning(

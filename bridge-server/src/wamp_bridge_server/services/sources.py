@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from wamp_bridge_server.errors import BadSource, Problem
+from wamp_bridge_server.errors import BadSource, Problem, Unprocessable
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.services import manifests
 from wamp_bridge_server.services.endpoints import PREFIXES
@@ -36,6 +36,9 @@ ROUND_SECONDS = 20.0
 ABSENCES_TO_REMOVE = 3
 SILENT_TOGETHER = 3
 """So many sources at least, and more than half, are silent where the bridge may be cut off."""
+
+SOURCES_AN_APP = 100
+"""Each is asked every 20 s. Those that the configuration names are not counted."""
 
 _OTHERS_ASKED = 8
 """How many others are asked when one seems to be gone, to see whether it is that one alone."""
@@ -92,13 +95,25 @@ class Sources:
             self._answer(source, BadSource("The bridge is going down."))
 
     async def announce(self, app: App, url: str) -> Source:
-        """Take a source, or ask one again that is known; its manifest is read at once."""
+        """Take a source, or ask one again that is known; its manifest is read at once.
+
+        Raises:
+            Unprocessable: The app has as many as it may.
+            StoreError: It could not be kept.
+        """
         async with self._announcing:  # several workers of an app announce it at once
             source = self._sources.get((app.name, url))
             if source is None:
+                self._check_number(app, url)
                 source = await self._take(app, url)
         source.hurry()
         return source
+
+    def _check_number(self, app: App, url: str) -> None:
+        named = app.config.sources
+        announced = [source for source in self.all_of(app) if source.record.url not in named]
+        if url not in named and len(announced) >= SOURCES_AN_APP:
+            raise Unprocessable(f"An app has at most {SOURCES_AN_APP} sources.")
 
     async def _take(self, app: App, url: str) -> Source:
         record = SourceRecord(

@@ -76,13 +76,14 @@ class Database:
                     self._lock.acquire()
             if self._path:
                 _make_private(self._path)
+                self._check_names(self._path)
                 self._try(self._path)
             async with self.transaction() as connection:
                 with self._named():
                     await connection.run_sync(upgrade)
             if self._path:
                 self._inode = _inode(self._path)
-        except BaseException:
+        except BaseException:  # also when cancelled: the lock must not stay
             await self.close()
             raise
 
@@ -160,6 +161,15 @@ class Database:
             sqlite3.connect(path).close()
         except sqlite3.Error as error:
             raise StoreError(f"{self.name}: {explain(error)}") from error
+
+    def _check_names(self, path: Path) -> None:
+        # By another name another bridge would find neither our lock nor SQLite's journal
+        # (https://www.sqlite.org/howtocorrupt.html, section 2.5).
+        if path.is_file() and (names := path.stat().st_nlink) > 1:
+            raise StoreError(
+                f"{self.name}: its file has {names} names (hard links); leave it this one, or "
+                "give the bridge a copy"
+            )
 
     def _check_file(self) -> None:
         # SQLite goes on writing into a file that has lost its name, and all of it would be gone

@@ -16,10 +16,10 @@ from wamp_bridge_server.backends.base import (
     Unavailable,
     WampError,
 )
-from wamp_bridge_server.backends.errors import OPTION_NOT_ALLOWED, TIMEOUT
 from wamp_bridge_server.backends.memory.realm import Party, Realm, check_not_reserved, new_id
 from wamp_bridge_server.backends.serving import outcome_of
 from wamp_bridge_server.backends.values import check_arguments, check_ids, check_names, check_uri
+from wamp_bridge_server.errors import OPTION_NOT_ALLOWED, TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from wamp_bridge_server.backends.base import WampError
-from wamp_bridge_server.backends.errors import (
+from wamp_bridge_server.backends.memory.matching import Patterns
+from wamp_bridge_server.backends.values import GREATEST_ID
+from wamp_bridge_server.errors import (
     ALREADY_SUBSCRIBED,
     INVALID_URI,
     NO_SUCH_PROCEDURE,
@@ -16,8 +18,6 @@ from wamp_bridge_server.backends.errors import (
     OTHER_POLICY,
     PROCEDURE_EXISTS,
 )
-from wamp_bridge_server.backends.memory.matching import Patterns
-from wamp_bridge_server.backends.values import GREATEST_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

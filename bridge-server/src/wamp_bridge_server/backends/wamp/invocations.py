@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from autobahn.wamp.message import Error, Invocation, Yield
 
 from wamp_bridge_server.backends.base import Result, Undeliverable, WampError
-from wamp_bridge_server.backends.errors import CANCELED
 from wamp_bridge_server.backends.serving import outcome_of, undeliverable
+from wamp_bridge_server.errors import CANCELED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,8 +34,10 @@ class Invocations:
         self._send = send
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
-    def __len__(self) -> int:
-        return len(self._tasks)
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """Those that serve an invocation."""
+        return list(self._tasks.values())
 
     def start(self, request: int, invocation: base.Invocation) -> None:
         """Serve an invocation; `request` is its id."""
@@ -50,7 +52,7 @@ class Invocations:
 
     def cancel_all(self) -> list[asyncio.Task[None]]:
         """Give up all; the tasks that are still ending."""
-        tasks = list(self._tasks.values())
+        tasks = self.tasks
         for task in tasks:
             task.cancel()
         return tasks

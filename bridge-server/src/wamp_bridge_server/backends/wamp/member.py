@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from wamp_bridge_server.backends import base
     from wamp_bridge_server.backends.base import Invoke, Listener, Match, PublishOptions
     from wamp_bridge_server.backends.wamp.settings import Address, Identity, Patience
-
-_IDLE_SECONDS = 0.05
-"""How often to look whether a session that is given up has ended what it was doing."""
 
 log = structlog.get_logger("wamp_bridge.router")
 
@@ -98,8 +96,7 @@ class Member:
             await asyncio.wait([self._task])
         current = self._current
         if current is not None:
-            while not current.session.ended.done() and current.busy:  # noqa: ASYNC110 - rare
-                await asyncio.sleep(_IDLE_SECONDS)
+            await current.idle()
             self._realm.apps.pop(current.session.id, None)
         self._reason = "the app's place in the configuration changed"
         self._tried.set()
@@ -226,13 +223,13 @@ class Member:
         return operations
 
     async def _bury(self, operations: Operations, ghost: int) -> None:
-        try:
-            await operations.bury(ghost)
-        except BaseException as error:
-            operations.session.give_up("it could not join")
-            if isinstance(error, Unavailable):
+        with ExitStack() as failing:  # also where there is no time left, or nobody wants to join
+            failing.callback(operations.session.give_up, "it could not join")
+            try:
+                await operations.bury(ghost)
+            except Unavailable as error:
                 raise ConnectionError(str(error)) from error
-            raise
+            failing.pop_all()
 
     def _has_joined(self, operations: Operations) -> None:
         self._current = operations

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 from autobahn.wamp import message
 
 from wamp_bridge_server.backends.base import Result, Unavailable, WampError
-from wamp_bridge_server.backends.errors import (
+from wamp_bridge_server.backends.values import check_arguments, check_ids, check_names, check_uri
+from wamp_bridge_server.backends.wamp.requests import Pattern
+from wamp_bridge_server.errors import (
     NO_SUCH_PROCEDURE,
     NO_SUCH_SESSION,
     NOT_AUTHORIZED,
     OPTION_NOT_ALLOWED,
     TIMEOUT,
 )
-from wamp_bridge_server.backends.values import check_arguments, check_ids, check_names, check_uri
-from wamp_bridge_server.backends.wamp.requests import Pattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,10 +47,15 @@ class Operations:
         self._buffer_limit = buffer_limit
         self._loop = asyncio.get_running_loop()
 
-    @property
-    def busy(self) -> bool:
-        """Whether a request of ours or an invocation is under way."""
-        return len(self.session.requests) + len(self.session.invocations) > 0
+    async def idle(self) -> None:
+        """Wait until no request of ours and no invocation is under way, or the session is over."""
+        session, first = self.session, asyncio.FIRST_COMPLETED
+        while not session.ended.done():
+            all_of_it = [*session.requests.futures, *session.invocations.tasks]
+            under_way = [each for each in all_of_it if not each.done()]
+            if not under_way:
+                return
+            await asyncio.wait([session.ended, *under_way], return_when=first)
 
     async def call(
         self, procedure: str, args: Sequence[Any], kwargs: Mapping[str, Any], timeout: float
@@ -204,7 +209,7 @@ class Operations:
                 undo=lambda number: _unheeded(give_back(number)),
                 refuse=lambda _: holdings.release(pattern),
             )
-        except BaseException:
+        except Exception:  # nothing was asked
             holdings.release(pattern)
             raise
         return await future

@@ -37,8 +37,10 @@ class Requests:
         self._next = 1
         self._waiting: dict[int, _Request] = {}
 
-    def __len__(self) -> int:
-        return len(self._waiting)
+    @property
+    def futures(self) -> list[asyncio.Future[Any]]:
+        """Those of the requests under way."""
+        return [request.future for request in self._waiting.values()]
 
     def tell(self, build: Callable[[int], Message]) -> None:
         """Send a request that is not answered."""

@@ -14,7 +14,12 @@ from autobahn.wamp import message
 
 from wamp_bridge_server.backends import base
 from wamp_bridge_server.backends.base import Details, Unavailable, Undeliverable, WampError
-from wamp_bridge_server.backends.errors import (
+from wamp_bridge_server.backends.wamp.authentication import BadChallenge, answer, hello
+from wamp_bridge_server.backends.wamp.codec import Codec, Malformed
+from wamp_bridge_server.backends.wamp.invocations import Invocations
+from wamp_bridge_server.backends.wamp.requests import Holdings, Requests
+from wamp_bridge_server.backends.wamp.watch import Watch
+from wamp_bridge_server.errors import (
     ALREADY_SUBSCRIBED,
     INVALID_ARGUMENT,
     NO_SUCH_PROCEDURE,
@@ -23,11 +28,6 @@ from wamp_bridge_server.backends.errors import (
     PROCEDURE_EXISTS,
     RUNTIME_ERROR,
 )
-from wamp_bridge_server.backends.wamp.authentication import BadChallenge, answer, hello
-from wamp_bridge_server.backends.wamp.codec import Codec, Malformed
-from wamp_bridge_server.backends.wamp.invocations import Invocations
-from wamp_bridge_server.backends.wamp.requests import Holdings, Requests
-from wamp_bridge_server.backends.wamp.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -117,7 +117,7 @@ class WampSession:
         try:
             self.send(hello(realm, identity))
             await self._joining
-        except BaseException:
+        except BaseException:  # also when cancelled: nothing of it stays
             self._end("it could not join")
             channel.abort()
             raise

@@ -95,7 +95,7 @@ async def open_channel(
     )
     try:
         problem = await protocol.opened
-    except BaseException:
+    except BaseException:  # also when cancelled: nobody would close it
         transport.abort()
         raise
     if problem is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from wamp_bridge.core._errors import EnvelopeError, InvalidURI
-from wamp_bridge.core._json import dumps, loads
+from wamp_bridge.core._json import AROUND, dumps, loads
 from wamp_bridge.core._messages import CallResult, Endpoint
 from wamp_bridge.core._uris import check_uri
 
@@ -161,7 +161,7 @@ def parse_envelope(body: bytes) -> Envelope:
         InvalidValue: A text stands for bytes and is no base64.
         EnvelopeError: It is no message of the protocol; says what it lacks.
     """
-    members = loads(body)
+    members = loads(body, around=AROUND)
     if not isinstance(members, dict):
         raise EnvelopeError("the body must be a JSON object")
     kind = members.get("type")
@@ -179,7 +179,7 @@ def _body(kind: str, envelope: Envelope, *names: str, **more: Any) -> bytes:
         value = getattr(envelope, name)
         if value is not None:
             members[name] = dict(value) if name in ("kwargs", "details") else value
-    return dumps(members | more)
+    return dumps(members | more, around=AROUND)
 
 
 def _invocation(members: dict[str, Any]) -> InvocationEnvelope:

@@ -17,18 +17,26 @@ from wamp_bridge.core._errors import InvalidJSON, InvalidValue
 _Place: TypeAlias = tuple[Any, Any] | None  # a key or index, after the place that it is in
 
 MAX_DEPTH: Final = 64
+AROUND: Final = 2
+"""The levels that the bridge's bodies put around a value: their own, and that of `args`."""
+
 _BINARY: Final = "\0"
+_TOO_DEEP: Final = f"more than {MAX_DEPTH} levels"
 
 
-def dumps(value: Any) -> bytes:
+def dumps(value: Any, *, around: int = 0) -> bytes:
     """A value as JSON in UTF-8.
+
+    Args:
+        value: With at most 64 levels.
+        around: Levels beside those, for what the bridge itself puts around values.
 
     Raises:
         InvalidValue: It holds NaN, an infinity, a key that is no string, half a character, a
             string that begins with U+0000 and is no base64 after it, an object that JSON lacks,
             or is nested deeper than 64 levels. Says where.
     """
-    plain = _plain(value, None, 0)
+    plain = _plain(value, None, MAX_DEPTH + around)
     try:
         return _encode(plain).encode()
     except UnicodeEncodeError:
@@ -37,8 +45,12 @@ def dumps(value: Any) -> bytes:
         raise InvalidValue(str(error)) from None
 
 
-def loads(data: bytes) -> Any:
+def loads(data: bytes, *, around: int = 0) -> Any:
     """The value of a JSON text in UTF-8.
+
+    Args:
+        data: The text, with at most 64 levels.
+        around: Levels beside those, for what the bridge itself puts around values.
 
     Raises:
         InvalidJSON: It is no JSON, no UTF-8, nested deeper than 64 levels, holds a number beyond
@@ -50,12 +62,12 @@ def loads(data: bytes) -> Any:
     except UnicodeDecodeError:
         raise InvalidJSON("the text is not in UTF-8") from None
     except RecursionError:
-        raise InvalidJSON(f"the value is nested deeper than {MAX_DEPTH} levels") from None
+        raise InvalidJSON(f"the value has {_TOO_DEEP}") from None
     except ValueError as error:
         raise InvalidJSON(f"the text is no JSON: {error}") from None
     # A walk costs more than the parse, so it is made only where a look at the text can't spare it.
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH or b"\\u" in data:
-        return _restored(value, 0)
+        return _restored(value, MAX_DEPTH + around)
     return value
 
 
@@ -76,18 +88,18 @@ _encode: Final = json.JSONEncoder(
 ).encode
 
 
-def _plain(value: Any, place: _Place, depth: int) -> Any:
+def _plain(value: Any, place: _Place, levels: int) -> Any:
     """The value with what WAMP has and JSON lacks written as JSON."""
     if not isinstance(value, (list, tuple, dict)):
         return value if value is None else _plain_scalar(value, place)
-    if depth == MAX_DEPTH:
-        raise _unsuited(f"more than {MAX_DEPTH} levels", place)
+    if levels == 0:
+        raise _unsuited(_TOO_DEEP, place)
     if not isinstance(value, dict):
-        return [_plain(item, (place, index), depth + 1) for index, item in enumerate(value)]
+        return [_plain(item, (place, index), levels - 1) for index, item in enumerate(value)]
     for key in value:
         if not isinstance(key, str):
             raise _unsuited(f"the key {key!r} is no text", place)
-    return {key: _plain(item, (place, key), depth + 1) for key, item in value.items()}
+    return {key: _plain(item, (place, key), levels - 1) for key, item in value.items()}
 
 
 def _plain_scalar(value: Any, place: _Place) -> Any:
@@ -115,19 +127,19 @@ def _unsuited(reason: str, place: _Place) -> InvalidValue:
     return InvalidValue(f"{reason} (at value{shown})")
 
 
-def _restored(value: Any, depth: int) -> Any:
+def _restored(value: Any, levels: int) -> Any:
     """The value with WAMP's bytes in their place, refusing what is no text or too deep."""
     if isinstance(value, str):
         return _restored_text(value)
     if not isinstance(value, (list, dict)):
         return value
-    if depth >= MAX_DEPTH:
-        raise InvalidJSON(f"the value is nested deeper than {MAX_DEPTH} levels")
+    if levels <= 0:
+        raise InvalidJSON(f"the value has {_TOO_DEEP}")
     if isinstance(value, list):
-        return [_restored(item, depth + 1) for item in value]
+        return [_restored(item, levels - 1) for item in value]
     for key in value:
         _check_text(key)
-    return {key: _restored(item, depth + 1) for key, item in value.items()}
+    return {key: _restored(item, levels - 1) for key, item in value.items()}
 
 
 def _restored_text(text: str) -> str | bytes:

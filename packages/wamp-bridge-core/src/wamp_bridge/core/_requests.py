@@ -23,7 +23,7 @@ from wamp_bridge.core._errors import (
     Unavailable,
     error_of,
 )
-from wamp_bridge.core._json import dumps, loads
+from wamp_bridge.core._json import AROUND, dumps, loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,7 +144,7 @@ def json_of(answer: Answer) -> dict[str, Any]:
         ServerError: It is none, so that what answers may be no bridge.
     """
     try:
-        members = loads(answer.body)
+        members = loads(answer.body, around=AROUND)
     except (InvalidJSON, InvalidValue):
         members = None
     if not isinstance(members, dict):
@@ -193,7 +193,7 @@ def _error_in(answer: Answer) -> BridgeError | None:
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own classes
         return None
     try:
-        problem = loads(answer.body)
+        problem = loads(answer.body, around=AROUND)
     except (InvalidJSON, InvalidValue):
         problem = None
     if not isinstance(problem, dict):

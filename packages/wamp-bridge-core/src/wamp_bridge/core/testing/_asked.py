@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from wamp_bridge.core._errors import BridgeError, BridgeUnreachable, error_of
-from wamp_bridge.core._json import dumps, loads
+from wamp_bridge.core._json import AROUND, dumps, loads
 from wamp_bridge.core._messages import CallResult
 from wamp_bridge.core._requests import payload
 from wamp_bridge.core._settings import Settings
@@ -129,10 +129,12 @@ def outcome_of(returns: Any, raises: BridgeError | type[BridgeError] | None) -> 
     """
     if raises is None:
         result = returns if isinstance(returns, CallResult) else CallResult([returns])
-        return CallResult(*loads(dumps([list(result.args), dict(result.kwargs)])))
+        return CallResult(
+            *loads(dumps([list(result.args), dict(result.kwargs)], around=AROUND), around=AROUND)
+        )
     error = raises() if isinstance(raises, type) else raises
     if isinstance(error, BridgeError):
-        dumps([list(error.args), error.kwargs])
+        dumps([list(error.args), error.kwargs], around=AROUND)
         if isinstance(error, BridgeUnreachable):
             return error
         if type(error_of(error.status, error.uri)) is type(error):

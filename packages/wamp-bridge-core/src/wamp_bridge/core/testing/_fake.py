@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from wamp_bridge.core._calls import key_in
 from wamp_bridge.core._errors import BridgeError, BridgeUnreachable, InvalidURI, NotFound
-from wamp_bridge.core._json import dumps, loads
+from wamp_bridge.core._json import AROUND, dumps, loads
 from wamp_bridge.core._requests import Answer, Failure
 from wamp_bridge.core._secrets import generate_secret
 from wamp_bridge.core._stand_in import standing_in
@@ -364,4 +364,6 @@ def _problem(error: BridgeError) -> Answer:
 
 
 def _json(status: int, members: Mapping[str, Any], **headers: str) -> Answer:
-    return Answer(status, {"content-type": "application/json", **headers}, dumps(members))
+    return Answer(
+        status, {"content-type": "application/json", **headers}, dumps(members, around=AROUND)
+    )
