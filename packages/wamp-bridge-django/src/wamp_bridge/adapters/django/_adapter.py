@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from asgiref.sync import async_to_sync, sync_to_async
@@ -64,29 +65,13 @@ class WampBridge(RequiringUsers):
                 raised, because what is committed has happened.
             using: The database whose transaction is meant; the default one if left out.
         """
+        asked: dict[str, Any] = {"timeout": timeout, "idempotency_key": idempotency_key}
         if not on_commit:
-            return super().publish(
-                topic,
-                args,
-                kwargs,
-                options=options,
-                timeout=timeout,
-                idempotency_key=idempotency_key,
-            )
+            return super().publish(topic, args, kwargs, options=options, **asked)
         core.check_uri(self.settings.resolve(topic))
         # As they are now, and fit to be sent.
         args, kwargs, options = core.loads(core.dumps([args, kwargs, options]))
-
-        def publish() -> None:
-            self.bridge.publish(
-                topic,
-                args,
-                kwargs,
-                options=options,
-                timeout=timeout,
-                idempotency_key=idempotency_key,
-            )
-
+        publish = partial(self.bridge.publish, topic, args, kwargs, options=options, **asked)
         transaction.on_commit(publish, using=using, robust=True)
         return None
 
