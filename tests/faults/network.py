@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 WAYS = ("bridge_to_router", "bridge_to_app", "app_to_bridge")
 
-# The bytes are such that a WAMP session is joined and in use when it is reset, and that a request
-# to the app is not, or hardly, over.
+# The bytes are such that a WAMP session has joined and is in use when it is reset, and that of the
+# requests to the app some are over and one is not.
 FAULTS: dict[str, Fault] = {
     "refuse": Refuse(),
     "reset": Reset(after=3000),
