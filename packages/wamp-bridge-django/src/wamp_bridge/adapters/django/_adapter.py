@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from asgiref.sync import async_to_sync, sync_to_async
@@ -71,7 +70,10 @@ class WampBridge(RequiringUsers):
         core.check_uri(self.settings.resolve(topic))
         # As they are now, and fit to be sent.
         args, kwargs, options = core.loads(core.dumps([args, kwargs, options]))
-        publish = partial(self.bridge.publish, topic, args, kwargs, options=options, **asked)
+
+        def publish() -> None:
+            self.bridge.publish(topic, args, kwargs, options=options, **asked)
+
         transaction.on_commit(publish, using=using, robust=True)
         return None
 
