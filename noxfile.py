@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import nox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
@@ -59,12 +59,18 @@ FRAMEWORKS = {
 
 # Tests mostly wait for routers and servers to start, so three at once keep two cores busy.
 AT_ONCE = "--numprocesses=3"
-# What each example is served with, besides its adapter.
+# What each example is served with, besides its adapter; and with what else it can be served.
 EXAMPLES = {
     "flask": ["gunicorn"],
     "django": ["gunicorn", "whitenoise"],
     "fastapi": ["uvicorn", "python-multipart"],
     "pyramid": ["waitress"],
+}
+SERVERS = {
+    "flask": ["waitress"],
+    "django": ["uvicorn", "waitress"],
+    "fastapi": ["gunicorn", "uvicorn-worker"],
+    "pyramid": ["gunicorn"],
 }
 
 # What mypy is run over, one run each: files of one name may stand in two test folders.
@@ -154,14 +160,30 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def wheels(session: nox.Session) -> None:
     """Build every wheel into dist/, then run the examples from nothing but wheels."""
+    check_wheels(session, EXAMPLES)
+
+
+@nox.session
+def servers(session: nox.Session) -> None:
+    """As `wheels`, the examples under each server that suits them; `-- NAME` for one of them.
+
+    Under each they are killed and started again and, where it reloads them, changed.
+    """
+    names = session.posargs or list(EXAMPLES)
+    needs = {name: EXAMPLES[name] + SERVERS[name] for name in names}
+    check_wheels(session, needs, "--all-servers")
+
+
+def check_wheels(session: nox.Session, needs: Mapping[str, list[str]], *options: str) -> None:
+    """Build every wheel, and try examples in environments that have what they need and no more."""
     dist = ROOT / "dist"
     shutil.rmtree(dist, ignore_errors=True)
     session.run("uv", "build", "-q", "--all-packages", "--wheel", "--out-dir", dist)
     bridge = environment(session, "bridge", ["server"])
-    examples = [environment(session, name, [name], needs) for name, needs in EXAMPLES.items()]
+    examples = [environment(session, name, [name], others) for name, others in needs.items()]
     path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
     check = ("python", "-m", "wheels.check")
-    session.run(*check, dist, bridge, *examples, env={"PYTHONPATH": path})
+    session.run(*check, *options, dist, bridge, *examples, env={"PYTHONPATH": path})
 
 
 def environment(
