@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import nox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
@@ -62,12 +62,18 @@ FRAMEWORKS = {
 AT_ONCE = "--numprocesses=3"
 # What finds the tests' own modules in a program that isn't run by pytest.
 BESIDE = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
-# What each example is served with, besides its adapter.
+# What each example is served with, besides its adapter; and with what else it can be served.
 EXAMPLES = {
     "flask": ["gunicorn"],
     "django": ["gunicorn", "whitenoise"],
     "fastapi": ["uvicorn", "python-multipart"],
     "pyramid": ["waitress"],
+}
+SERVERS = {
+    "flask": ["waitress"],
+    "django": ["uvicorn", "waitress"],
+    "fastapi": ["gunicorn", "uvicorn-worker"],
+    "pyramid": ["gunicorn"],
 }
 
 # What mypy is run over, one run each: files of one name may stand in two test folders.
@@ -157,12 +163,29 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def wheels(session: nox.Session) -> None:
     """Build every wheel into dist/, then run the examples from nothing but wheels."""
+    check_wheels(session, EXAMPLES)
+
+
+@nox.session
+def servers(session: nox.Session) -> None:
+    """As `wheels`, the examples under each server that suits them; `-- NAME` for one of them.
+
+    Under each they are killed and started again and, where it reloads them, changed.
+    """
+    names = session.posargs or list(EXAMPLES)
+    needs = {name: EXAMPLES[name] + SERVERS[name] for name in names}
+    check_wheels(session, needs, "--all-servers")
+
+
+def check_wheels(session: nox.Session, needs: Mapping[str, list[str]], *options: str) -> None:
+    """Build every wheel, and try examples in environments that have what they need and no more."""
     dist = ROOT / "dist"
     shutil.rmtree(dist, ignore_errors=True)
     session.run("uv", "build", "-q", "--all-packages", "--wheel", "--out-dir", dist)
     bridge = environment(session, "bridge", ["server"])
-    examples = [environment(session, name, [name], needs) for name, needs in EXAMPLES.items()]
-    session.run("python", "-m", "wheels.check", dist, bridge, *examples, env=BESIDE)
+    examples = [environment(session, name, [name], others) for name, others in needs.items()]
+    check = ("python", "-m", "wheels.check")
+    session.run(*check, *options, dist, bridge, *examples, env=BESIDE)
 
 
 def environment(
@@ -175,6 +198,14 @@ def environment(
     pip = (folder / "bin" / "python", "-m", "pip", "install", "-qq")
     session.run_install(*pip, *files, *requirements, external=True)
     return folder
+
+
+@nox.session
+def tutorials(session: nox.Session) -> None:
+    """Follow each framework's tutorial from an empty home, and say how long it takes; `-- NAME`."""
+    sync(session, "tests")
+    path = str(ROOT / "tests")
+    session.run("python", "-m", "tutorials.check", *session.posargs, env={"PYTHONPATH": path})
 
 
 @nox.session
