@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from support import leaks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,10 +58,13 @@ async def ask_raw(
         lines.append("connection: close")
         writer.write("\r\n".join([*lines, "", ""]).encode() + body)
         await writer.drain()
-        return _answer_of(await asyncio.wait_for(reader.read(), 30))
+        answer = _answer_of(await asyncio.wait_for(reader.read(), 30))
     finally:
         writer.close()
         await writer.wait_closed()
+    if answer.status >= HTTPStatus.BAD_REQUEST:
+        leaks.hear("an error", answer.body)
+    return answer
 
 
 def _answer_of(octets: bytes) -> RawAnswer:
