@@ -15,6 +15,8 @@ from wamp_bridge.core import Bridge, Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytest_plugins = ["support.leaks"]
+
 # No test depends on how fast the machine is.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")

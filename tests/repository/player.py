@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from repository.pages import blocks
+from support import leaks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -54,6 +55,7 @@ class Terminal:
             text=True,
             start_new_session=True,
         )
+        self._folder = folder
         self._lines: list[str] = []
         self._seen = 0
         self._ended = False
@@ -121,6 +123,8 @@ class Terminal:
             self._reader.join(30)
             if self._reader.is_alive():
                 raise NotAsShown("\n".join(["Ctrl-C did not end:", *self._lines]))
+            leaks.hear("a terminal", "\n".join(self._lines).encode())
+            leaks.hear_databases(self._folder)
         finally:
             if self._reader.is_alive():
                 os.killpg(self._shell.pid, signal.SIGKILL)

@@ -7,13 +7,23 @@ from typing import Any
 
 import httpx
 
+from support import leaks
+
 
 def plain_http(url: str, **options: Any) -> httpx.AsyncClient:
     """A client for plain HTTP, by no proxy.
 
     It loads no certificates, which takes 20 ms of work each time.
     """
-    return httpx.AsyncClient(base_url=url, trust_env=False, verify=False, **options)
+    hooks = {"response": [_hear]}
+    return httpx.AsyncClient(
+        base_url=url, trust_env=False, verify=False, event_hooks=hooks, **options
+    )
+
+
+async def _hear(response: httpx.Response) -> None:
+    if response.is_error:
+        leaks.hear("an error", await response.aread())
 
 
 def answers(url: str) -> bool:

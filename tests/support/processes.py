@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from support import leaks
 from support.waiting import eventually_sync
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Child:
     def __init__(
         self, *command: str, environ: Mapping[str, str | None] | None = None, folder: Path
     ) -> None:
+        self._folder = folder
         merged = {**os.environ, "PYTHONUNBUFFERED": "1", **(environ or {})}
         self._process = subprocess.Popen(
             command,
@@ -110,8 +112,10 @@ class Child:
 
     def _close(self) -> None:
         self._reader.join(_FAREWELL_SECONDS)
-        if self._process.stdout is not None:
+        if self._process.stdout is not None and not self._process.stdout.closed:
             self._process.stdout.close()
+            leaks.hear("what a program wrote", self.output.encode())
+            leaks.hear_databases(self._folder)
 
     def _read(self) -> None:
         assert self._process.stdout is not None

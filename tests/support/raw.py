@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from support import leaks
+
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable
 
 
@@ -34,6 +38,8 @@ async def ask_raw(
     body: bytes = b"",
     *,
     local: str | None = None,
+    tls: ssl.SSLContext | None = None,
+    sni: str | None = None,
 ) -> RawAnswer:
     """Send a request with these headers and no others but its length; the answer.
 
@@ -44,10 +50,14 @@ async def ask_raw(
         headers: Names and values.
         body: Sent with its length, unless it is empty.
         local: The address to come from.
+        tls: How to speak TLS, where that is to be spoken.
+        sni: As whose client.
     """
     parts = urlsplit(url)
     bound = (local, 0) if local is not None else None
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port, local_addr=bound)
+    reader, writer = await asyncio.open_connection(
+        parts.hostname, parts.port, local_addr=bound, ssl=tls, server_hostname=sni
+    )
     try:
         lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
         if body:
@@ -55,10 +65,13 @@ async def ask_raw(
         lines.append("connection: close")
         writer.write("\r\n".join([*lines, "", ""]).encode() + body)
         await writer.drain()
-        return _answer_of(await asyncio.wait_for(reader.read(), 30))
+        answer = _answer_of(await asyncio.wait_for(reader.read(), 30))
     finally:
         writer.close()
         await writer.wait_closed()
+    if answer.status >= HTTPStatus.BAD_REQUEST:
+        leaks.hear("an error", answer.body)
+    return answer
 
 
 def _answer_of(octets: bytes) -> RawAnswer:

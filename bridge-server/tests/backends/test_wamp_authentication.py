@@ -36,15 +36,15 @@ AUTH = {
     "ticket": {
         "type": "static",
         "principals": {
-            "shop": {"ticket": "ticket1", "role": "app"},
-            "reader": {"ticket": "ticket2", "role": "reader"},
+            "shop": {"ticket": "secret-of-shop", "role": "app"},
+            "reader": {"ticket": "secret-of-reader", "role": "reader"},
         },
     },
     "wampcra": {
         "type": "static",
         "users": {
-            "plain": {"secret": "secret2", "role": "app"},
-            "salted": {"secret": "secret3", "role": "app", **SALT},
+            "plain": {"secret": "secret-of-plain", "role": "app"},
+            "salted": {"secret": "secret-of-salted", "role": "app", **SALT},
         },
     },
     "cryptosign": {
@@ -55,9 +55,9 @@ AUTH = {
     },
 }
 IDENTITIES = {
-    "ticket": Identity("ticket", "shop", secret="ticket1"),
-    "wampcra": Identity("wampcra", "plain", secret="secret2"),
-    "wampcra with a salt": Identity("wampcra", "salted", secret="secret3"),
+    "ticket": Identity("ticket", "shop", secret="secret-of-shop"),
+    "wampcra": Identity("wampcra", "plain", secret="secret-of-plain"),
+    "wampcra with a salt": Identity("wampcra", "salted", secret="secret-of-salted"),
     "cryptosign": Identity("cryptosign", "signer", key=KEY),
     "cryptosign by its key alone": Identity("cryptosign", key=KEY),
 }
@@ -92,10 +92,10 @@ async def test_every_way_to_say_who_one_is(
     "identity",
     [
         Identity(),
-        Identity("ticket", "shop", secret="wrong-ticket"),
-        Identity("ticket", "nobody", secret="ticket1"),
-        Identity("wampcra", "plain", secret="wrong-secret"),
-        Identity("wampcra", "salted", secret="wrong-secret"),
+        Identity("ticket", "shop", secret="secret-of-others"),
+        Identity("ticket", "nobody", secret="secret-of-shop"),
+        Identity("wampcra", "plain", secret="secret-of-others"),
+        Identity("wampcra", "salted", secret="secret-of-others"),
         Identity("cryptosign", "signer", key=KEY[:-2] + "41"),
     ],
     ids=lambda identity: f"{identity.method} {identity.authid}",
@@ -133,7 +133,7 @@ async def configured(
 ) -> AsyncIterator[WampBackend]:
     """A backend as a configuration gives it: one app has an identity of its own."""
     assert no_task_left is None
-    ticket = Secret("ticket1")
+    ticket = Secret("secret-of-shop")
     backend = open_backend(
         RouterConfig(
             url=guarded.url, auth=RouterAuth(method="ticket", authid="shop", secret=ticket)
@@ -143,7 +143,7 @@ async def configured(
                 "news": AppConfig(
                     name="news",
                     router_auth=RouterAuth(
-                        method="ticket", authid="reader", secret=Secret("ticket2")
+                        method="ticket", authid="reader", secret=Secret("secret-of-reader")
                     ),
                 ),
                 "shop": AppConfig(name="shop"),
@@ -159,7 +159,7 @@ async def configured(
 async def test_an_app_has_its_own_identity_or_the_bridges(
     configured: WampBackend, guarded: CrossbarRouter, namespace: str
 ) -> None:
-    async with joined(guarded.url, authid="shop", ticket="ticket1") as peer:
+    async with joined(guarded.url, authid="shop", ticket="secret-of-shop") as peer:
         got = await peer.subscribe(namespace)
         await configured.session("shop").publish(namespace, [], {}, PublishOptions())
         assert (await got.get()).details.publisher_authid == "shop"
@@ -203,7 +203,9 @@ def test_half_an_identity_is_refused(settings: dict[str, str]) -> None:
 
 
 def test_an_identity_keeps_its_secrets_to_itself() -> None:
-    assert "s3cret" not in repr(Identity("ticket", "shop", secret="s3cret", key="s3cret"))
+    assert "secret-of-shop" not in repr(
+        Identity("ticket", "shop", secret="secret-of-shop", key="secret-of-shop")
+    )
 
 
 @pytest.mark.parametrize(

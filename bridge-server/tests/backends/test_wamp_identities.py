@@ -34,7 +34,12 @@ if TYPE_CHECKING:
     from support.router import CrossbarRouter
     from support.servers import CallbackServer, Posted
 
-TICKETS = {"bridge": "ticket-b", "shop": "ticket-s", "bank": "ticket-k", "moved": "ticket-m"}
+TICKETS = {
+    "bridge": "secret-of-bridge",
+    "shop": "secret-of-shop",
+    "bank": "secret-of-bank",
+    "moved": "secret-of-moved",
+}
 
 
 def ticket(authid: str) -> RouterAuth:
@@ -170,11 +175,11 @@ async def test_another_identity_while_the_bridge_runs(
 async def test_a_ticket_that_is_wrong_is_mended_while_the_bridge_runs(
     bridge: Bridge, config: Config, clients: dict[str, Client], namespace: str
 ) -> None:
-    wrong = RouterAuth(method="ticket", authid="shop", secret=Secret("wrong-ticket"))
+    wrong = RouterAuth(method="ticket", authid="shop", secret=Secret("secret-of-others"))
     broken = msgspec.structs.replace(config.apps["shop"], router_auth=wrong)
     await bridge.reload(msgspec.structs.replace(config, apps={**config.apps, "shop": broken}))
     problem = await clients["shop"].post(f"/publish/{namespace}/", status=503)
-    assert "wrong-ticket" not in str(problem)
+    assert "secret-of-others" not in str(problem)
     await clients["bank"].post(f"/publish/{namespace}/")
     await bridge.reload(config)
     await clients["shop"].post(f"/publish/{namespace}/")

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pytest
 
+from support import leaks
 from support.waiting import eventually_sync
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Program:
         status = self.process.wait(within)
         for reader in self._readers:
             reader.join()
+        leaks.hear("what wamp-bridge wrote", "\n".join([*self.out, *self.err]).encode())
         return status
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import signal
+import ssl
 import threading
 import urllib.error
 from http import HTTPStatus
@@ -224,3 +225,31 @@ def test_a_bad_certificate_changes_nothing(served: Served) -> None:
     (complaint,) = served.complaints(1)
     assert (complaint["where"], complaint["key"]) == ("b.toml:2", "tls")
     assert served.takes("new-token")()
+
+
+def test_a_certificate_is_taken_while_it_runs(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    cert, key = write_certificate(folder)
+    path, port = tmp_path / "b.toml", free_port()
+    path.write_text(
+        f'listen = "127.0.0.1:{port}"\nrouter.url = "memory:"\n'
+        f"tls = {{ cert = '{cert}', key = '{key}' }}\n" + section("shop", "shop-token")
+    )
+    program = start("serve", "--config", "b.toml")
+    program.logged("serving")
+
+    def shown() -> str:
+        return ssl.get_server_certificate(("127.0.0.1", port))
+
+    for name, told in (("second", False), ("third", True)):
+        before = shown()
+        new = tmp_path / name
+        new.mkdir()
+        for other, old in zip(write_certificate(new), (cert, key), strict=True):
+            other.replace(old)  # one after the other, so that for a moment they don't match
+        if told:
+            program.process.send_signal(signal.SIGHUP)
+        eventually_sync(lambda: shown() == cert.read_text(), within=PATIENCE)
+        assert before != shown()
+    assert program.end(signal.SIGTERM) == 0
