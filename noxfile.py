@@ -204,8 +204,7 @@ def environment(
 def tutorials(session: nox.Session) -> None:
     """Follow each framework's tutorial from an empty home, and say how long it takes; `-- NAME`."""
     sync(session, "tests")
-    path = str(ROOT / "tests")
-    session.run("python", "-m", "tutorials.check", *session.posargs, env={"PYTHONPATH": path})
+    session.run("python", "-m", "tutorials.check", *session.posargs, env=BESIDE)
 
 
 @nox.session
