@@ -135,7 +135,8 @@ def test_everything_that_is_wrong_is_told_with_its_line_from_the_top() -> None:
         ("listen = 1\n[router\n", "b.toml:2", "is no TOML"),
         ("a = 1\na = 2", "b.toml:2", "is no TOML"),
         ("a = '''\nnever\nclosed", "b.toml:3", "is no TOML"),
-        ("a = " + "[" * 100_000, "b.toml", "is no TOML: it is nested too deep"),
+        ("a = " + "[" * 100_000, "b.toml", "is nested too deep"),
+        ("[a" + ".a" * 5_000 + "]", "b.toml", "is nested too deep"),
         ("a = " + "1" * 5000, "b.toml", "is no TOML"),
     ],
 )

@@ -117,6 +117,7 @@ async def test_endless_headers_are_431(bridge: Bridge) -> None:
         b"GET / HTTP/1.1\r\nno-host: secret\r\n\r\n",
         b"GET / HTTP/9.9\r\nhost: secret\r\n\r\n",
         b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: secret\r\n\r\n",
+        b"GET /health/live\r\n\r\n",
     ],
 )
 async def test_what_is_no_http_is_400_and_not_quoted(
@@ -128,6 +129,38 @@ async def test_what_is_no_http_is_400_and_not_quoted(
     logged = "".join(capsys.readouterr())
     assert "Traceback" not in logged
     assert "secret" not in logged
+
+
+_POST = b"POST /heartbeat/ HTTP/1.1\r\nhost: x\r\nconnection: close\r\n"
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"content-length: 6\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nG",
+        b"transfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        b"transfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+        b"transfer-encoding : chunked\r\n\r\n0\r\n\r\n",
+        b"transfer-encoding:\x0bchunked\r\n\r\n0\r\n\r\n",
+        b"transfer-encoding: identity, chunked\r\n\r\n0\r\n\r\n",
+        b"transfer-encoding: chunked\r\ntransfer-encoding: gzip\r\n\r\n0\r\n\r\n",
+        b"content-length: 0\r\ncontent-length: 2\r\n\r\n{}",
+        b"content-length: 2, 2\r\n\r\n{}",
+        b"content-length: +2\r\n\r\n{}",
+        b"content-length: 0x2\r\n\r\n{}",
+        b"x: y\r\n content-length: 2\r\n\r\n{}",
+        b"x: y\ncontent-length: 2\r\n\r\n{}",
+        b"transfer-encoding: chunked\r\n\r\n2\n{}\r\n0\r\n\r\n",
+        b"transfer-encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n",
+        b"transfer-encoding: chunked\r\n\r\n2\r\n{}??0\r\n\r\n",
+    ],
+)
+async def test_what_could_be_read_in_two_ways_is_no_request(bridge: Bridge, framing: bytes) -> None:
+    smuggled = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
+    answer = await said(bridge, _POST + framing + smuggled)
+    assert problem_of(answer) == HTTPStatus.BAD_REQUEST
+    assert answer.count(b"HTTP/1.") == 1
+    assert b"live" not in answer
 
 
 async def test_slow_headers_are_408(bridge: Bridge, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,6 +77,13 @@ def parse(
 
 
 def _parse(text: str, name: str, vault: Vault) -> Config:
+    try:
+        return _read(text, name, vault)
+    except RecursionError as error:
+        raise ConfigError([Problem(name, "", "is nested too deep")]) from error
+
+
+def _read(text: str, name: str, vault: Vault) -> Config:
     values = _toml(text, name)
     apps = values.get("apps", {})
     settings, problems = read_environment(vault.environ, apps if isinstance(apps, dict) else ())
@@ -112,9 +119,8 @@ def check_listener(config: Config) -> None:
 def _toml(text: str, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        message = "it is nested too deep" if isinstance(error, RecursionError) else str(error)
-        where = name
+    except ValueError as error:
+        message, where = str(error), name
         if position := _POSITION.search(message):
             message = message[: position.start()]
             where = f"{name}:{position[1] or text.count(chr(10)) + 1}"

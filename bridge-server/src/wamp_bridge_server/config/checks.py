@@ -22,6 +22,8 @@ T = TypeVar("T")
 _TOKEN = re.compile(r"sha256:([0-9a-f]{64})")
 _PORT = re.compile(r"[0-9]{1,5}")
 _APP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_UNWRITTEN = re.compile(r"[^!-~]|\\")  # backslashes, and what goes as %XX
+_MORE = re.compile(r"\][^:]")  # behind an address in brackets
 _MAX_URL = 2048
 _MAX_CROSSBAR_KEY = 256
 MAX_GRACE = 3600.0
@@ -261,10 +263,11 @@ def _url(url: str, schemes: tuple[str, ...], expected: str | None = None) -> Spl
         raise Wrong(f"is a URL of more than {_MAX_URL} characters")
     try:
         parts = urlsplit(url)
-        sound = _is_host(parts.hostname or "") and parts.port != 0
+        host, more = parts.hostname or "", _MORE.search(parts.netloc)
+        sound = _is_host(host) and parts.port != 0 and not more
     except ValueError:
         sound = False
-    if not sound or parts.scheme not in schemes or re.search(r"[\s\\]", url):
+    if not sound or parts.scheme not in schemes or _UNWRITTEN.search(url):
         raise Wrong(f"must be a URL: {expected or ' or '.join(schemes)}")
     if "@" in parts.netloc:
         raise Wrong("can't have a user or a password in its URL")

@@ -42,6 +42,20 @@ class _Credentials(msgspec.Struct):
 _credentials = msgspec.json.Decoder(_Credentials)
 
 
+def token_in(text: bytes) -> str | None:
+    """The token in a body, None where there is none. Costs little, whatever else is in there.
+
+    Raises:
+        msgspec.DecodeError: It is no JSON.
+        UnicodeDecodeError: It is no UTF-8.
+        RecursionError: It is nested far too deep.
+    """
+    try:
+        return _credentials.decode(text).token
+    except msgspec.ValidationError:
+        return None  # JSON, but no object with a token in it: nobody asks
+
+
 class Authentication:
     """Finds the app that asks, and sees to it that nobody asks too often.
 
@@ -176,9 +190,7 @@ class Authentication:
         if not text.strip():
             raise Unauthenticated
         try:
-            token = _credentials.decode(text).token
-        except msgspec.ValidationError:
-            token = None  # JSON, but no object with a token in it: nobody asks
+            token = token_in(text)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if not is_json(request):
                 raise Unauthenticated from None

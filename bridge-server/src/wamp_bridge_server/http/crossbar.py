@@ -25,7 +25,7 @@ from wamp_bridge_server.errors import (
 from wamp_bridge_server.http import bodies
 from wamp_bridge_server.http.answers import unreadable
 from wamp_bridge_server.http.asking import Asking, read
-from wamp_bridge_server.http.authentication import NOBODY
+from wamp_bridge_server.http.authentication import NOBODY, token_in
 from wamp_bridge_server.http.authorities import is_loopback
 from wamp_bridge_server.http.crossbar_query import BadQuery, SignedQuery, signed_query
 from wamp_bridge_server.http.gate import check_protocol
@@ -132,7 +132,7 @@ class CrossbarRequests:
         elif query is not None:
             app = await self._by_query(request, query, text)
         elif app is None:
-            app = self._by_body(request, _event(text))
+            app = self._by_body(request, text)
         return authentication.admit(Asking(request, app, text), place)
 
     async def _by_query(self, request: web.Request, query: SignedQuery, text: bytes) -> App:
@@ -149,9 +149,12 @@ class CrossbarRequests:
         await authentication.spend(request, app, nonce, query.expires_at, key=key)
         return app
 
-    def _by_body(self, request: web.Request, event: Event) -> App:
-        token = event.get("token")
-        if isinstance(token, str):
+    def _by_body(self, request: web.Request, text: bytes) -> App:
+        try:
+            token = token_in(text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise _Wrong("The body is no JSON in UTF-8.") from None
+        if token is not None:
             return self._authentication.by_token(request, token)
         apps = self._authentication.apps
         if apps.anonymous is not None and _is_local(request):

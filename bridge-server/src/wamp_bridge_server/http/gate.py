@@ -7,7 +7,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion10, web
+from multidict import istr
 
 from wamp_bridge_server.errors import (
     HeadTooLarge,
@@ -32,6 +33,7 @@ SERVER = "wamp-bridge"
 
 MAX_HEAD_BYTES = 32 * 1024
 _SEPARATORS = len(": \r\n")
+_TRANSFER_ENCODING = istr("Transfer-Encoding")
 
 log = structlog.get_logger("wamp_bridge.http")
 
@@ -75,10 +77,14 @@ async def gate(
 
 
 def _check_head(request: web.Request) -> None:
-    """Refuse headers of too many bytes in all; aiohttp counts those of each alone."""
+    """Refuse what aiohttp takes: more than enough in all, codings undone by nobody, HTTP 0.9."""
     size = sum(len(name) + len(value) + _SEPARATORS for name, value in request.raw_headers)
     if size + len(request.raw_path) > MAX_HEAD_BYTES:
         raise HeadTooLarge(f"A request has at most {MAX_HEAD_BYTES // 1024} KiB before its body.")
+    if request.headers.get(_TRANSFER_ENCODING, "chunked").lower() != "chunked":
+        raise Malformed("The only transfer coding that is understood here is chunked.")
+    if request.version < HttpVersion10:
+        raise Malformed("This bridge speaks HTTP/1.1.")
 
 
 def check_protocol(request: web.Request) -> None:
