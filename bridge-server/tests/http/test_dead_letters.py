@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -82,6 +83,9 @@ async def test_they_are_chosen(shop: Client, letters: list[dict[str, Any]]) -> N
     assert await number(shop, f"?since={created}") == 4
     for query in ("?urj=com.x", "?since=soon", "?since=nan", "?limit=0", "?cursor=YWZ0ZXI6eA"):
         await shop.get(f"/dead-letters/{query}", status=422)
+    for number_beyond in ("9" * 19, "9" * 5000, "\u0663"):
+        cursor = urlsafe_b64encode(b"after:" + number_beyond.encode()).decode().rstrip("=")
+        await shop.get(f"/dead-letters/?cursor={cursor}", status=422)
 
 
 async def test_they_come_in_pages(shop: Client, letters: list[dict[str, Any]]) -> None:
