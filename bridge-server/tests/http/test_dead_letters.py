@@ -11,6 +11,8 @@ from aiohttp import web
 
 from support.waiting import eventually
 from wamp_bridge_server.config import Config, DeliveryConfig
+from wamp_bridge_server.store import StoreError
+from wamp_bridge_server.store.dead_letters import DeadLetterRoom
 
 if TYPE_CHECKING:
     from support.clients import Client
@@ -132,6 +134,24 @@ async def test_one_whose_endpoint_is_gone_goes_to_the_present_one(
     assert (await shop.post("/dead-letters/replay/", {}, status=202))["replayed"] == 3
     await eventually(lambda: len(app.posted) == 4)
     assert [posted.path for posted in app.posted].count("/anew/") == 3
+
+
+async def test_one_that_was_replayed_though_the_store_said_no_arrives(
+    shop: Client,
+    app: CallbackServer,
+    letters: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    replay = DeadLetterRoom.replay
+
+    async def replay_and_refuse(*args: Any, **kwargs: Any) -> tuple[int, int]:
+        await replay(*args, **kwargs)
+        raise StoreError("it could not be told that this was written")
+
+    monkeypatch.setattr(DeadLetterRoom, "replay", replay_and_refuse)
+    await shop.post(f"/dead-letters/{letters[0]['id']}/replay/", status=503)
+    await eventually(lambda: len(app.posted) == 1)
+    assert app.posted[0].headers["webhook-id"] == letters[0]["id"]
 
 
 async def test_they_are_deleted(shop: Client, bank: Client, letters: list[dict[str, Any]]) -> None:

@@ -62,7 +62,8 @@ class Deliveries:
         """Keep deliveries, in this order; on the disk when it returns.
 
         Returns:
-            Each with its `seq`; None for one whose publication its subscription had before.
+            Each with its `seq`, also where it is kept since an earlier try that seemed to fail;
+            None for one whose publication its subscription had before.
         """
         return await self._commits.submit(_write_batches, arrivals)
 
