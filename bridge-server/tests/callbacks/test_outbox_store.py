@@ -198,6 +198,25 @@ async def test_attempts_that_were_written_in_part_are_written_to_the_end(
     assert refused == 2
 
 
+async def test_retries_are_hastened_as_soon_as_the_store_takes_it(
+    app: CallbackServer, url: str
+) -> None:
+    app.answering = failing
+    async with setting(LATER, url) as told:
+        target = Target(app.url)
+        await told.deliver(target, "a")
+        await eventually(lambda: told.outbox.stocks["shop"].failed == 1)
+        app.answering = lambda _posted: web.Response()
+        await eventually(lambda: not told.outbox._lanes["shop", "one"].unsettled)
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as other:
+            other.execute("BEGIN IMMEDIATE")
+            told.outbox.resume(target)
+            await eventually(lambda: told.store.trouble is not None)
+            other.execute("ROLLBACK")
+        await eventually(lambda: told.waiting == 0)
+    assert bodies_of(app) == ["a", "a"]
+
+
 async def test_dead_letters_wait_again(app: CallbackServer) -> None:
     async with setting((0.0,)) as told:
         app.answering = failing

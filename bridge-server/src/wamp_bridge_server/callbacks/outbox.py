@@ -340,11 +340,12 @@ class Outbox:
 
     async def _hasten(self, lane: Lane) -> None:
         """Make what failed before due at once; in bites, which others can come between."""
-        try:
-            while await self._store.deliveries.hasten(lane.app, lane.name, number=_BITE):
-                pass
-        except StoreError as error:
-            log.warning("retries are not hastened", app=lane.app, reason=str(error))
+        while lane.gone is None:
+            try:
+                if not await self._store.deliveries.hasten(lane.app, lane.name, number=_BITE):
+                    break
+            except StoreError:  # which the store has told of
+                await asyncio.sleep(_AGAIN_SECONDS)
         lane.hastening = False
         if lane.ordered:
             lane.due_at = None
