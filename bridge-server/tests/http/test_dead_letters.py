@@ -16,7 +16,7 @@ from wamp_bridge_server.store.dead_letters import DeadLetterRoom
 
 if TYPE_CHECKING:
     from support.clients import Client
-    from support.servers import CallbackServer
+    from support.servers import CallbackServer, Posted
 
 
 @pytest.fixture
@@ -194,3 +194,26 @@ async def test_what_waits_for_what_is_taken_back_becomes_dead_letters(
     await shop.post(
         "/subscribe/", {"endpoints": {"com.x": {"url": app.url, "schedule": []}}}, status=422
     )
+
+
+async def test_410_of_what_was_taken_back_meanwhile_does_no_harm(
+    shop: Client, app: CallbackServer
+) -> None:
+    gate = asyncio.Event()
+
+    async def answering(posted: Posted) -> web.Response:
+        if posted.path == "/old/":
+            await gate.wait()
+            return web.Response(status=410)
+        return web.Response()
+
+    app.answering = answering
+    await shop.post("/subscribe/", {"endpoints": {"com.x": f"{app.url}old/"}})
+    await shop.post("/publish/com.x/")
+    await eventually(lambda: len(app.posted) == 1)
+    await shop.post("/unsubscribe/", {"endpoints": ["com.x"]})
+    await shop.post("/subscribe/", {"endpoints": {"com.x": f"{app.url}new/"}})
+    gate.set()
+    await eventually(lambda: number(shop))
+    await shop.post("/publish/com.x/")
+    await eventually(lambda: app.posted[-1].path == "/new/")
