@@ -372,16 +372,16 @@ class Outbox:
 
     async def _end_some(self, lane: Lane) -> None:
         try:
-            counted = lane.number
+            counted, held = lane.number, lane.held
             number, size = await self._store.deliveries.give_up(
-                lane.app, lane.name, TAKEN_BACK, self._clock(), number=_BITE, but=lane.held
+                lane.app, lane.name, TAKEN_BACK, self._clock(), number=_BITE, but=held
             )
         except StoreError:  # which the store has told of
             await asyncio.sleep(_AGAIN_SECONDS)
             return
         if not number:
-            if lane.number == counted:  # more than there are
-                lane.number = len(lane.held)
+            if (lane.number, lane.held) == (counted, held):  # more than there are
+                lane.number = len(held)
             return
         lane.number -= number
         lane.size -= size
