@@ -243,3 +243,26 @@ def test_without_an_app_there_is_nothing_to_reach() -> None:
 def test_a_dispatcher_is_mounted_at_what_ends_in_a_slash(app: WampBridgeBase) -> None:
     with pytest.raises(ValueError, match="slash"):
         FakeBridge().connect(app, "/wamp")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(404, b'{"detail": "Not Found"}'), (302, b""), (200, b"<html>"), (200, b"[]")],
+    ids=["unknown", "redirect", "page", "list"],
+)
+def test_where_no_dispatcher_is_the_failure_says_so(status: int, body: bytes) -> None:
+    def serve(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response(f"{status} Status", [])
+        return [body]
+
+    with FakeBridge() as bridge:
+        bridge.connect(serve, "/elsewhere/")
+        with pytest.raises(AssertionError, match=f"at http://testserver/elsewhere/.*{status}"):
+            bridge.invoke("price")
+
+
+def test_an_app_that_is_set_up_wrongly_answers_so(app: WampBridgeBase, bridge: FakeBridge) -> None:
+    app.rpc("price")(len)
+    app.rpc("com.shop.price")(len)
+    with pytest.raises(ApplicationError, match="not set up rightly"):
+        bridge.invoke("price")

@@ -18,7 +18,8 @@ from wamp_bridge.core._envelopes import (
     ManifestEnvelope,
     ResultEnvelope,
 )
-from wamp_bridge.core._errors import BridgeError
+from wamp_bridge.core._errors import BridgeError, InvalidJSON, InvalidValue
+from wamp_bridge.core._json import loads
 from wamp_bridge.core._messages import CallResult, Endpoint, Request
 from wamp_bridge.core._requests import payload
 from wamp_bridge.core._uris import escape_segment
@@ -52,6 +53,7 @@ class Deliveries:
         self.secret = secret
         self._sender: Sender | None = None
         self._async_sender: Sender | None = None
+        self._place = PLACE
         self._manifest: Mapping[str, Any] | None = None
         self._numbers = itertools.count(1)
         self._owed: list[tuple[Called, str, CallResult | BridgeError]] = []
@@ -69,7 +71,7 @@ class Deliveries:
             at = PLACE.removesuffix("/wamp/") + at
         if not at.endswith("/"):
             raise ValueError(f"a dispatcher is mounted at what ends in a slash, not at {at!r}")
-        self._manifest = None
+        self._place, self._manifest = at, None
         if isinstance(app, BridgeApp):
             wamp = app
 
@@ -244,9 +246,14 @@ class Deliveries:
             read_answer((yield self._signed(envelope, path)))
 
     def _asking(self) -> _Flow[Mapping[str, Any]]:
-        manifest: Mapping[str, Any] = read_answer(
-            (yield self._signed(ManifestEnvelope(PLACE)))
-        ).value
+        __tracebackhide__ = True
+        answer = yield self._signed(ManifestEnvelope(PLACE))
+        if not _is_dispatchers(answer):
+            raise AssertionError(
+                f"There is no dispatcher at {self._place}: what is there answers with status "
+                f"{answer.status}. `connect(app, at=...)` says where it is mounted."
+            )
+        manifest: Mapping[str, Any] = read_answer(answer).value
         self._manifest = manifest
         return manifest
 
@@ -298,6 +305,15 @@ def _connected(sender: Sender | None) -> Sender:
     if sender is None:
         raise AssertionError("the fake bridge reaches no app; tell it by `connect(app)` which one")
     return sender
+
+
+def _is_dispatchers(answer: Response) -> bool:
+    """Whether this can be a dispatcher's answer to what it serves: the manifest, or an error."""
+    try:
+        said = loads(answer.body)
+    except (InvalidJSON, InvalidValue):
+        return False
+    return isinstance(said, dict) and not said.keys().isdisjoint({"procedures", "error"})
 
 
 def _unquoted(request: Request) -> Request:
