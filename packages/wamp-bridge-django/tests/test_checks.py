@@ -77,6 +77,13 @@ def test_the_place_of_the_dispatcher_is_told(
     assert said() == {}
 
 
+def test_a_dispatcher_that_is_mounted_without_a_slash_is_told(
+    wamp: WampBridge, mount: Callable[..., None]
+) -> None:
+    mount(wamp, "wamp")
+    assert 'with its slash: path("wamp/", dispatcher)' in said()["W005"]
+
+
 def test_a_dispatcher_that_is_not_mounted_is_told(configure: Callable[..., None]) -> None:
     urls: types.ModuleType = type(pytest)("urls")
     vars(urls)["urlpatterns"] = [path("wamp/", lambda _request: HttpResponse())]

@@ -87,8 +87,8 @@ def _callback_url(url: str, place: str | None) -> Iterator[CheckMessage]:
         yield Warning(
             f"WAMP_BRIDGE_CALLBACK_URL ({url}) does not lead to the dispatcher.",
             hint=f"The dispatcher is at {place}."
-            if place
-            else 'Mount it in ROOT_URLCONF: path("wamp/", dispatcher).',
+            if place and place.endswith("/")
+            else 'Mount it in ROOT_URLCONF, with its slash: path("wamp/", dispatcher).',
             id="wamp_bridge.W005",
         )
     domain, _ = split_domain_port(parts.netloc)
