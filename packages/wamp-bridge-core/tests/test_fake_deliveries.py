@@ -104,6 +104,10 @@ def test_the_caller_can_be_told(app: WampBridgeBase, bridge: FakeBridge) -> None
 
     assert bridge.invoke("who") is None
     assert bridge.invoke("who", details={"caller_authid": "joe"}) == "joe"
+    with pytest.raises(TypeError, match=r"caller_autid.*caller_authid"):
+        bridge.invoke("who", details={"caller_autid": "joe"})
+    with pytest.raises(TypeError, match="publisher_authid"):
+        bridge.deliver_event("com.shop.who", details={"caller_authid": "joe"})
 
 
 def test_patterns_are_found_as_a_router_finds_them(app: WampBridgeBase, bridge: FakeBridge) -> None:

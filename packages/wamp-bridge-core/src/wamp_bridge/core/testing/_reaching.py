@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     Sender: TypeAlias = Callable[[Request], Response | Awaitable[Response]]
 
 _T = TypeVar("_T")
+_OF_CALLS = frozenset({"caller", "caller_authid", "caller_authrole", "caller_app", "deadline"})
+_OF_EVENTS = frozenset({"publisher", "publisher_authid", "publisher_authrole", "publisher_app"})
 _Flow: TypeAlias = "Generator[Request, Response, _T]"
 
 
@@ -200,10 +202,9 @@ class Deliveries:
         full: bool,
     ) -> _Flow[Any]:
         members = payload(args, kwargs)
+        told = _told(details, _OF_CALLS)
         uri, (endpoint, *_) = yield from self._found("procedures", "serves", procedure)
-        envelope = InvocationEnvelope(
-            endpoint, uri, members["args"], members["kwargs"], details or {}
-        )
+        envelope = InvocationEnvelope(endpoint, uri, members["args"], members["kwargs"], told)
         answer = yield self._signed(envelope, f"rpc/{escape_segment(endpoint.uri)}/")
         result = read_answer(answer)
         return result if full else result.value
@@ -217,11 +218,12 @@ class Deliveries:
         delivery_id: str | None,
     ) -> _Flow[None]:
         members = payload(args, kwargs)
+        told = _told(details, _OF_EVENTS)
         uri, endpoints = yield from self._found("topics", "follows", topic)
         publication = next(self._numbers)
         for endpoint in endpoints:
             envelope = EventEnvelope(
-                endpoint, uri, publication, members["args"], members["kwargs"], details or {}
+                endpoint, uri, publication, members["args"], members["kwargs"], told
             )
             path = f"pub/{escape_segment(endpoint.uri)}/"
             read_answer((yield self._signed(envelope, path, delivery_id)))
@@ -305,6 +307,14 @@ def _connected(sender: Sender | None) -> Sender:
     if sender is None:
         raise AssertionError("the fake bridge reaches no app; tell it by `connect(app)` which one")
     return sender
+
+
+def _told(details: Mapping[str, Any] | None, known: frozenset[str]) -> Mapping[str, Any]:
+    """What a test discloses; a slip in a name would make a user nobody, and go unseen."""
+    for name in details or ():
+        if name not in known:
+            raise TypeError(f"no detail is named {name!r}; there are {', '.join(sorted(known))}")
+    return details or {}
 
 
 def _is_dispatchers(answer: Response) -> bool:
