@@ -97,6 +97,16 @@ def test_a_name_that_is_not_served_fails_and_says_what_is(
         bridge.deliver_event("com.shop.price")
 
 
+def test_a_handler_that_fails_for_what_was_not_expected_says_so(app: WampBridgeBase) -> None:
+    app.rpc("order")(lambda: app.call("price", ["apple"]))
+    bridge = FakeBridge()
+    bridge.connect(app)
+    with pytest.raises(ApplicationError) as caught, bridge:
+        bridge.invoke("order")
+    (note,) = caught.value.__notes__
+    assert note.startswith("com.shop.price('apple') was called, which was not expected.")
+
+
 def test_the_caller_can_be_told(app: WampBridgeBase, bridge: FakeBridge) -> None:
     @app.rpc()
     def who(details: InvocationDetails) -> str | None:

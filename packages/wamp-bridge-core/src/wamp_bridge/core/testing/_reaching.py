@@ -58,6 +58,7 @@ class Deliveries:
         self._place = PLACE
         self._manifest: Mapping[str, Any] | None = None
         self._numbers = itertools.count(1)
+        self._unexpected: list[str] = []
         self._owed: list[tuple[Called, str, CallResult | BridgeError]] = []
 
     def connect(self, app: BridgeApp | Callable[..., Any], at: str = PLACE) -> None:
@@ -206,7 +207,7 @@ class Deliveries:
         uri, (endpoint, *_) = yield from self._found("procedures", "serves", procedure)
         envelope = InvocationEnvelope(endpoint, uri, members["args"], members["kwargs"], told)
         answer = yield self._signed(envelope, f"rpc/{escape_segment(endpoint.uri)}/")
-        result = read_answer(answer)
+        result = self._read(answer)
         return result if full else result.value
 
     def _delivering(
@@ -226,7 +227,7 @@ class Deliveries:
                 endpoint, uri, publication, members["args"], members["kwargs"], told
             )
             path = f"pub/{escape_segment(endpoint.uri)}/"
-            read_answer((yield self._signed(envelope, path, delivery_id)))
+            self._read((yield self._signed(envelope, path, delivery_id)))
 
     def _settling(self) -> _Flow[None]:
         while self._owed:
@@ -245,7 +246,7 @@ class Deliveries:
                 )
             else:
                 envelope = ResultEnvelope(call, called.procedure, outcome.args, outcome.kwargs, url)
-            read_answer((yield self._signed(envelope, path)))
+            self._read((yield self._signed(envelope, path)))
 
     def _asking(self) -> _Flow[Mapping[str, Any]]:
         __tracebackhide__ = True
@@ -270,6 +271,15 @@ class Deliveries:
         what = f"The app {verb} no {kind.removesuffix('s')} {name!r}."
         there = "\n".join(["There are:", *(f"  {each}" for each in sorted(entries))])
         raise AssertionError(f"{what}\n{there if entries else 'It has none at all.'}")
+
+    def _read(self, answer: Response) -> CallResult:
+        """What the app's answer means; its error comes with what the app asked in vain."""
+        try:
+            return read_answer(answer)
+        except BridgeError as error:
+            for reason in self._unexpected:
+                error.add_note(reason)
+            raise
 
     def _signed(
         self, envelope: Envelope, path: str = "", delivery_id: str | None = None
