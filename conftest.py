@@ -13,7 +13,8 @@ from support.router import CrossbarRouter, running_router
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytest_plugins = ["support.leaks"]
+# In this order: what searches for leaks is there before what others are made with.
+pytest_plugins = ["support.leaks", "support.bridges"]
 
 # No test depends on how fast the machine is.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])

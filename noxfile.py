@@ -11,12 +11,12 @@ import secrets
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import nox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
@@ -28,34 +28,52 @@ ROOT = Path(__file__).parent
 # The Pythons that `matrix` looks for.
 PYTHONS = ("3.11", "3.12", "3.13")
 
-# The framework versions that `frameworks` tries, oldest first: the adapter, and what is installed
-# over the lock. Django's last version for Python 3.11 is 5.2. Flask 2.3 asks Werkzeug for an
-# attribute that Werkzeug 3.1 no longer has, and the test client of FastAPI's older Starlettes warns
-# of today's anyio.
+
+class Framework(NamedTuple):
+    """A version of a framework, which `frameworks` tries."""
+
+    adapter: str
+    requirements: list[str]
+    """What is installed over the lock."""
+    python: str | None = None
+    """The first that takes it, where that isn't every one of ours."""
+
+
+# Oldest first. Flask 2.3 asks Werkzeug for an attribute that Werkzeug 3.1 no longer has, and the
+# test client of FastAPI's older Starlettes warns of today's anyio.
 FRAMEWORKS = {
-    "django-5.2.0": ("wamp-bridge-django", ["django==5.2"]),
-    "django-5.2": ("wamp-bridge-django", ["django==5.2.*"]),
-    "flask-2.3": ("wamp-bridge-flask", ["flask==2.3.*", "werkzeug==2.3.*"]),
-    "flask-3.0": ("wamp-bridge-flask", ["flask==3.0.*"]),
-    "flask-3.1": ("wamp-bridge-flask", ["flask==3.1.*"]),
-    "fastapi-0.112": (
-        "wamp-bridge-fastapi",
-        ["fastapi==0.112.2", "starlette==0.38.6", "anyio==4.9.*"],
+    "django-5.2.0": Framework("django", ["django==5.2"]),
+    "django-5.2": Framework("django", ["django==5.2.*"]),
+    "django-6.0": Framework("django", ["django==6.0.*"], python="3.12"),
+    "django-6.1": Framework("django", ["django==6.1.*"], python="3.12"),
+    "flask-2.3": Framework("flask", ["flask==2.3.*", "werkzeug==2.3.*"]),
+    "flask-3.0": Framework("flask", ["flask==3.0.*"]),
+    "flask-3.1": Framework("flask", ["flask==3.1.*"]),
+    "fastapi-0.112": Framework(
+        "fastapi", ["fastapi==0.112.2", "starlette==0.38.6", "anyio==4.9.*"]
     ),
-    "fastapi-0.115": ("wamp-bridge-fastapi", ["fastapi==0.115.*", "anyio==4.9.*"]),
-    "fastapi-0.165": ("wamp-bridge-fastapi", ["fastapi==0.165.*"]),
-    "pyramid-2.0": ("wamp-bridge-pyramid", ["pyramid==2.0.*"]),
-    "pyramid-2.1": ("wamp-bridge-pyramid", ["pyramid==2.1.*"]),
+    "fastapi-0.115": Framework("fastapi", ["fastapi==0.115.*", "anyio==4.9.*"]),
+    "fastapi-0.165": Framework("fastapi", ["fastapi==0.165.*"]),
+    "pyramid-2.0": Framework("pyramid", ["pyramid==2.0.*"]),
+    "pyramid-2.1": Framework("pyramid", ["pyramid==2.1.*"]),
 }
 
 # Tests mostly wait for routers and servers to start, so three at once keep two cores busy.
 AT_ONCE = "--numprocesses=3"
-# What each example is served with, besides its adapter.
+# What finds the tests' own modules in a program that isn't run by pytest.
+BESIDE = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+# What each example is served with, besides its adapter; and with what else it can be served.
 EXAMPLES = {
     "flask": ["gunicorn"],
     "django": ["gunicorn", "whitenoise"],
     "fastapi": ["uvicorn", "python-multipart"],
     "pyramid": ["waitress"],
+}
+SERVERS = {
+    "flask": ["waitress"],
+    "django": ["uvicorn", "waitress"],
+    "fastapi": ["gunicorn", "uvicorn-worker"],
+    "pyramid": ["gunicorn"],
 }
 
 # What mypy is run over, one run each: files of one name may stand in two test folders.
@@ -99,10 +117,17 @@ def matrix(session: nox.Session, version: str) -> None:
 @nox.parametrize("framework", list(FRAMEWORKS))
 def frameworks(session: nox.Session, framework: str) -> None:
     """Each adapter's tests with each version of its framework."""
-    distribution, requirements = FRAMEWORKS[framework]
-    sync(session, "tests")
+    adapter, requirements, needed = FRAMEWORKS[framework]
+    options: list[str] = []
+    if needed is not None:
+        versions = PYTHONS[PYTHONS.index(needed) :]
+        python = next((each for version in versions for each in find_pythons(version)), None)
+        if python is None:
+            session.skip(f"{framework} takes no Python before {needed}, and there is none here")
+        options = ["--python", python]
+    sync(session, "tests", *options)
     session.install(*requirements)
-    session.run("pytest", f"packages/{distribution}/tests", *session.posargs)
+    session.run("pytest", f"packages/wamp-bridge-{adapter}/tests", *session.posargs)
 
 
 @nox.session
@@ -118,7 +143,7 @@ def types(session: nox.Session) -> None:
     """Mypy, strict, over sources, tests and examples."""
     sync(session, "types")
     for paths in TYPED:
-        session.run("mypy", *(path for path in paths if (ROOT / path).exists()))
+        session.run("mypy", *paths)
 
 
 @nox.session
@@ -138,14 +163,29 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def wheels(session: nox.Session) -> None:
     """Build every wheel into dist/, then run the examples from nothing but wheels."""
+    check_wheels(session, EXAMPLES)
+
+
+@nox.session
+def servers(session: nox.Session) -> None:
+    """As `wheels`, the examples under each server that suits them; `-- NAME` for one of them.
+
+    Under each they are killed and started again and, where it reloads them, changed.
+    """
+    names = session.posargs or list(EXAMPLES)
+    needs = {name: EXAMPLES[name] + SERVERS[name] for name in names}
+    check_wheels(session, needs, "--all-servers")
+
+
+def check_wheels(session: nox.Session, needs: Mapping[str, list[str]], *options: str) -> None:
+    """Build every wheel, and try examples in environments that have what they need and no more."""
     dist = ROOT / "dist"
     shutil.rmtree(dist, ignore_errors=True)
     session.run("uv", "build", "-q", "--all-packages", "--wheel", "--out-dir", dist)
     bridge = environment(session, "bridge", ["server"])
-    examples = [environment(session, name, [name], needs) for name, needs in EXAMPLES.items()]
-    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    examples = [environment(session, name, [name], others) for name, others in needs.items()]
     check = ("python", "-m", "wheels.check")
-    session.run(*check, dist, bridge, *examples, env={"PYTHONPATH": path})
+    session.run(*check, *options, dist, bridge, *examples, env=BESIDE)
 
 
 def environment(
@@ -158,6 +198,13 @@ def environment(
     pip = (folder / "bin" / "python", "-m", "pip", "install", "-qq")
     session.run_install(*pip, *files, *requirements, external=True)
     return folder
+
+
+@nox.session
+def tutorials(session: nox.Session) -> None:
+    """Follow each framework's tutorial from an empty home, and say how long it takes; `-- NAME`."""
+    sync(session, "tests")
+    session.run("python", "-m", "tutorials.check", *session.posargs, env=BESIDE)
 
 
 @nox.session
@@ -180,6 +227,20 @@ def fuzz(session: nox.Session) -> None:
     environ = {"FUZZED_REQUESTS": count, "FUZZ_SEED": seed}
     session.run("pytest", "-s", "tests/fuzz", *session.posargs, env=environ)
     session.run("python", "tests/fuzz/explore.py", count, seed)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Kill, stop and cut the parts under load: nothing may be lost; `-- --help` tells more."""
+    sync(session, "tests")
+    session.run("python", "-m", "faults.check", *session.posargs, env=BESIDE)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """The bridge under load for three minutes, or `-- --minutes 30`: nothing of it may grow."""
+    sync(session, "tests")
+    session.run("python", "-m", "faults.soak", *session.posargs, env=BESIDE)
 
 
 @nox.session

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from examples.demo import page
 from examples.demo.shops import SHOPS
 
 from support.processes import Child, listening
@@ -56,3 +57,30 @@ def test_each_direction_works_and_what_to_try_works_when_pasted(name: str) -> No
         eventually_sync(lambda: not any(map(listening, ports)))
         assert "Traceback" not in demo.output
         assert demo.lines[-1] == "ended"
+
+
+@pytest.mark.parametrize(
+    ("npm", "seconds", "reason"),
+    [
+        (None, 60.0, "npm is not installed"),
+        ("echo no network; exit 1", 60.0, "npm didn't install autobahn-js\nno network"),
+        ("exec /bin/sleep 60", 0.1, "npm didn't install autobahn-js within 0.1 s"),
+    ],
+    ids=["absent", "fails", "hangs"],
+)
+async def test_without_what_npm_brings_only_the_page_is_not_live(
+    npm: str | None,
+    seconds: float,
+    reason: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if npm is not None:
+        (tmp_path / "npm").write_text(f"#!/bin/sh\n{npm}\n")
+        (tmp_path / "npm").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(page, "AUTOBAHN", tmp_path / "autobahn.min.js")
+    monkeypatch.setattr(page, "_NPM_SECONDS", seconds)
+    await page.fetch_autobahn()
+    assert f"the page won't be live: {reason}" in capsys.readouterr().out

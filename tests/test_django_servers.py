@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from support.bridges import running_bridge, token_of
 from support.django_servers import SERVERS, ServedProject, append, start_project, start_shop
+from support.holding import is_held
 from support.plain_server import Asked, Reply, plain_server
 from support.processes import Child
 from support.waiting import eventually_sync
-from wamp_bridge.core import Bridge, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from wamp_bridge.core import Bridge
 
 PROCEDURES = [f"com.shop.{name}" for name in ("add", "models", "threads", "worker")]
 
@@ -59,34 +58,6 @@ def vue_normale(request):
 
 
 @pytest.fixture(scope="module")
-def bridge_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_bridge(tmp_path_factory.mktemp("bridge")) as url:
-        yield url
-
-
-@pytest.fixture
-def peer(bridge_url: str) -> Iterator[Bridge]:
-    """Yield another app of the same bridge, which calls the shop and publishes to it."""
-    with Bridge(Settings(url=bridge_url, token=token_of("peer"))) as bridge:
-        yield bridge
-
-
-@pytest.fixture
-def shop(bridge_url: str) -> Iterator[Bridge]:
-    """Yield the bridge as the shop sees it, and leave nothing of the shop there."""
-    with Bridge(Settings(url=bridge_url, token=token_of("shop"))) as bridge:
-        yield bridge
-        for source in bridge.sources():
-            bridge.withdraw(source.url)
-
-
-def is_held(shop: Bridge) -> bool:
-    states = [entry.state for entry in shop.registrations()]
-    states += [entry.state for entry in shop.subscriptions()]
-    return bool(states) and set(states) == {"live"}
-
-
-@pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a project with its database, to be copied."""
     folder = tmp_path_factory.mktemp("project")
@@ -107,7 +78,7 @@ def test_a_project_is_announced_and_served(
     server: str, bridge_url: str, peer: Bridge, shop: Bridge, folder: Path
 ) -> None:
     with ServedProject(server, bridge=bridge_url, folder=folder) as project:
-        eventually_sync(lambda: is_held(shop), within=30)
+        eventually_sync(lambda: is_held(shop, project.child), within=30)
         assert sorted(entry.uri for entry in shop.registrations()) == PROCEDURES
         assert [entry.uri for entry in shop.subscriptions()] == ["com.shop.told"]
         assert [source.url for source in shop.sources()] == [project.source]

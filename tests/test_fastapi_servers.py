@@ -8,37 +8,14 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from support.bridges import running_bridge, token_of
 from support.fastapi_servers import SERVERS, ServedApp
+from support.holding import held_ids, is_held, pid_of
 from support.processes import free_port
 from support.waiting import eventually_sync
-from wamp_bridge.core import Bridge, BridgeError, CallTimeout, Settings
+from wamp_bridge.core import Bridge, CallTimeout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture(scope="module")
-def bridge_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_bridge(tmp_path_factory.mktemp("bridge")) as url:
-        yield url
-
-
-@pytest.fixture
-def peer(bridge_url: str) -> Iterator[Bridge]:
-    """Yield another app of the same bridge, which calls the shop and publishes to it."""
-    with Bridge(Settings(url=bridge_url, token=token_of("peer"))) as bridge:
-        yield bridge
-
-
-@pytest.fixture
-def shop(bridge_url: str) -> Iterator[Bridge]:
-    """Yield the bridge as the shop sees it, and leave nothing of the shop there."""
-    with Bridge(Settings(url=bridge_url, token=token_of("shop"))) as bridge:
-        yield bridge
-        for source in bridge.sources():
-            bridge.withdraw(source.url)
 
 
 @pytest.mark.parametrize("server", SERVERS)
@@ -46,7 +23,7 @@ def test_an_app_is_announced_and_served(
     server: str, bridge_url: str, peer: Bridge, shop: Bridge, tmp_path: Path
 ) -> None:
     with ServedApp(server, bridge=bridge_url, folder=tmp_path) as app:
-        eventually_sync(lambda: is_held(shop, app), within=30)
+        eventually_sync(lambda: is_held(shop, app.child), within=30)
         assert [entry.uri for entry in shop.subscriptions()] == ["com.shop.told"]
         assert [source.url for source in shop.sources()] == [app.source]
         assert isinstance(peer.call("com.shop.worker"), int)
@@ -70,7 +47,7 @@ def test_several_workers_are_one_app(
     bridge_url: str, peer: Bridge, shop: Bridge, tmp_path: Path
 ) -> None:
     with ServedApp("uvicorn-3-workers", bridge=bridge_url, folder=tmp_path) as app:
-        eventually_sync(lambda: is_held(shop, app), within=30)
+        eventually_sync(lambda: is_held(shop), within=30)
         workers: set[int | None] = set()
 
         def all_seen() -> bool:
@@ -94,14 +71,14 @@ def test_an_app_that_is_reloaded_is_one_app(
     server: str, bridge_url: str, peer: Bridge, shop: Bridge, tmp_path: Path
 ) -> None:
     with ServedApp(server, bridge=bridge_url, folder=tmp_path) as app:
-        eventually_sync(lambda: is_held(shop, app), within=30)
+        eventually_sync(lambda: is_held(shop), within=30)
         before = held_ids(shop)
         first = peer.call("com.shop.worker")
         file = app.folder / "fastapi_app.py"
         file.write_text(file.read_text() + "\n\n@rpc()\ndef added() -> int:\n    return 1\n")
         eventually_sync(lambda: pid_of(peer) not in (None, first), within=30)
         eventually_sync(lambda: len(held_ids(shop)) == len(before) + 1, within=30)
-        eventually_sync(lambda: is_held(shop, app), within=30)
+        eventually_sync(lambda: is_held(shop), within=30)
         assert peer.call("com.shop.added") == 1
         assert set(before) < set(held_ids(shop))
 
@@ -111,21 +88,21 @@ def test_an_app_that_is_killed_and_started_again_is_one_app(
 ) -> None:
     port = free_port()
     with ServedApp("uvicorn", bridge=bridge_url, folder=tmp_path, port=port) as app:
-        eventually_sync(lambda: is_held(shop, app), within=30)
+        eventually_sync(lambda: is_held(shop), within=30)
         before = held_ids(shop)
         first = peer.call("com.shop.worker")
         app.child.kill()
     with ServedApp("uvicorn", bridge=bridge_url, folder=tmp_path, port=port) as app:
         eventually_sync(lambda: pid_of(peer) not in (None, first), within=30)
-        eventually_sync(lambda: is_held(shop, app), within=30)
+        eventually_sync(lambda: is_held(shop), within=30)
         assert held_ids(shop) == before
 
 
 def test_a_worker_runs_a_hundred_invocations_at_once(
     bridge_url: str, peer: Bridge, shop: Bridge, tmp_path: Path
 ) -> None:
-    with ServedApp("uvicorn", bridge=bridge_url, folder=tmp_path) as app:
-        eventually_sync(lambda: is_held(shop, app), within=30)
+    with ServedApp("uvicorn", bridge=bridge_url, folder=tmp_path):
+        eventually_sync(lambda: is_held(shop), within=30)
         with ThreadPoolExecutor(100) as threads:
             calls = [threads.submit(peer.call, "com.shop.meet", [100]) for _ in range(100)]
             assert [call.result(30) for call in calls] == [100] * 100
@@ -135,28 +112,8 @@ def test_a_call_that_is_given_up_is_cancelled_in_the_app(
     bridge_url: str, peer: Bridge, shop: Bridge, tmp_path: Path
 ) -> None:
     with ServedApp("uvicorn", bridge=bridge_url, folder=tmp_path) as app:
-        eventually_sync(lambda: is_held(shop, app), within=30)
+        eventually_sync(lambda: is_held(shop), within=30)
         with pytest.raises(CallTimeout):
             peer.call("com.shop.wait", timeout=1)
         eventually_sync(lambda: "cancelled" in app.events())
     assert "Traceback" not in app.child.output
-
-
-def is_held(shop: Bridge, app: ServedApp) -> bool:
-    assert app.child.running, app.child.output
-    states = {entry.state for entry in shop.registrations()}
-    states |= {entry.state for entry in shop.subscriptions()}
-    return states == {"live"}
-
-
-def held_ids(shop: Bridge) -> list[str]:
-    ids = [entry.id for entry in shop.registrations()]
-    return ids + [entry.id for entry in shop.subscriptions()]
-
-
-def pid_of(peer: Bridge) -> int | None:
-    try:
-        pid: int = peer.call("com.shop.worker")
-    except BridgeError:  # it has just ended, or is about to
-        return None
-    return pid

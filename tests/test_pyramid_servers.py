@@ -9,50 +9,17 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from support.bridges import running_bridge, token_of
+from support.holding import held_ids, is_held, pid_of
 from support.processes import free_port
 from support.pyramid_servers import SERVERS, ServedApp
 from support.waiting import eventually_sync
-from wamp_bridge.core import Bridge, BridgeError, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from wamp_bridge.core import Bridge
+
 PROCEDURES = ["com.shop.add", "com.shop.threads", "com.shop.worker"]
-
-
-@pytest.fixture(scope="module")
-def bridge_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running_bridge(tmp_path_factory.mktemp("bridge")) as url:
-        yield url
-
-
-@pytest.fixture
-def peer(bridge_url: str) -> Iterator[Bridge]:
-    """Yield another app of the same bridge, which calls the shop and publishes to it."""
-    with Bridge(Settings(url=bridge_url, token=token_of("peer"))) as bridge:
-        yield bridge
-
-
-@pytest.fixture
-def shop(bridge_url: str) -> Iterator[Bridge]:
-    """Yield the bridge as the shop sees it, and leave nothing of the shop there."""
-    with Bridge(Settings(url=bridge_url, token=token_of("shop"))) as bridge:
-        yield bridge
-        for source in bridge.sources():
-            bridge.withdraw(source.url)
-
-
-def is_held(shop: Bridge) -> bool:
-    states = [entry.state for entry in shop.registrations()]
-    states += [entry.state for entry in shop.subscriptions()]
-    return bool(states) and set(states) == {"live"}
-
-
-def held_ids(shop: Bridge) -> list[str]:
-    ids = [entry.id for entry in shop.registrations()]
-    return ids + [entry.id for entry in shop.subscriptions()]
 
 
 def answers(url: str) -> bool:
@@ -67,7 +34,7 @@ def test_an_app_is_announced_and_served(
     server: str, bridge_url: str, peer: Bridge, shop: Bridge, tmp_path: Path
 ) -> None:
     with ServedApp(server, bridge=bridge_url, folder=tmp_path) as app:
-        eventually_sync(lambda: is_held(shop), within=60)
+        eventually_sync(lambda: is_held(shop, app.child), within=60)
         assert sorted(entry.uri for entry in shop.registrations()) == PROCEDURES
         assert [entry.uri for entry in shop.subscriptions()] == ["com.shop.told"]
         assert [source.url for source in shop.sources()] == [app.source]
@@ -114,11 +81,3 @@ def test_four_workers_are_one_app_and_outlive_one_of_them(
         assert sorted(app.events()) == sorted(texts)
         assert (shop.registrations(), shop.subscriptions()) == before
         assert len(shop.sources()) == 1
-
-
-def pid_of(peer: Bridge) -> int | None:
-    try:
-        pid: int = peer.call("com.shop.worker")
-    except BridgeError:  # a connection that the one who ended had taken
-        return None
-    return pid

@@ -6,7 +6,6 @@ import asyncio
 import shutil
 
 from examples.demo.programs import EXAMPLES
-from examples.demo.stage import DemoError
 
 PAGE = EXAMPLES / "page"
 AUTOBAHN = PAGE / "node_modules" / "autobahn-browser" / "autobahn.min.js"
@@ -16,14 +15,21 @@ _NPM_SECONDS = 120.0
 
 
 async def fetch_autobahn() -> None:
-    """Install autobahn-js, the first time; without npm, say that the page won't be live."""
+    """Install autobahn-js, the first time; where that fails, say that the page won't be live."""
     if AUTOBAHN.exists():
         return
     npm = shutil.which("npm")
     if npm is None:
-        print("  ... the page won't be live: npm is not installed, and autobahn-js comes from npm")
-        return
-    print("  ... npm installs autobahn-js, the first time", flush=True)
+        reason = "npm is not installed, and autobahn-js comes from npm"
+    else:
+        print("  ... npm installs autobahn-js, the first time", flush=True)
+        reason = await _install(npm)
+    if not AUTOBAHN.exists():
+        print(f"  ... the page won't be live: {reason}", flush=True)
+
+
+async def _install(npm: str) -> str:
+    """Have npm install what the page needs; why that failed, if it did."""
     process = await asyncio.create_subprocess_exec(
         npm,
         *_NPM,
@@ -36,9 +42,9 @@ async def fetch_autobahn() -> None:
         async with asyncio.timeout(_NPM_SECONDS):
             output, _ = await process.communicate()
     except TimeoutError:
-        process.kill()
-        await process.wait()
-        raise DemoError(f"npm didn't install autobahn-js within {_NPM_SECONDS:g} s") from None
-    if process.returncode != 0 or not AUTOBAHN.exists():
-        said = output.decode(errors="replace").strip()
-        print(f"  ... the page won't be live: npm didn't install autobahn-js\n{said}", flush=True)
+        return f"npm didn't install autobahn-js within {_NPM_SECONDS:g} s"
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return f"npm didn't install autobahn-js\n{output.decode(errors='replace').strip()}"

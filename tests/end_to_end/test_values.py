@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 from aiohttp import web
@@ -145,8 +146,7 @@ async def test_what_would_end_a_session_ends_none(
         for uri in ("com..x", "com.", ".", " ", "com. x", "com.x#"):
             answered = await http.post("/register/", json={"endpoints": {uri: app.url}})
             assert answered.status_code == 422
-            path = uri.replace(" ", "%20").replace("#", "%23").replace("%20", "%20")
-            path = "%2E" if uri == "." else path
+            path = "%2E" if uri == "." else quote(uri)
             assert (await http.post(f"/call/{path}/", json={})).status_code == 422
             assert (await http.post(f"/publish/{path}/", json={})).status_code == 422
         assert (await http.post("/register/", json={"endpoints": {"": app.url}})).status_code == 422
@@ -157,9 +157,7 @@ async def test_what_would_end_a_session_ends_none(
             assert answered.status_code == 400
         big = {"params": [2**64, -(2**63) - 1, 10**30]}
         answered = await http.post(f"/call/{namespace}.app/", json=big)
-        assert answered.status_code in {200, 422}
-        if answered.status_code == 200:
-            assert answered.json()["result"] == [big["params"], {}]
+        assert answered.status_code == 422
         assert await peer.call("wamp.registration.match", f"{namespace}.app") == before
         assert await peer.call(f"{namespace}.app", 1) == [[1], {}]
 

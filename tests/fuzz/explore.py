@@ -6,6 +6,7 @@ fail is left in `crash-...` in the folder where this was started.
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,8 @@ def feed(name: str, runs: int, seed: str) -> None:
     with atheris.instrument_imports(include=["wamp_bridge", "wamp_bridge_server"]):
         from support.fuzzing.parsers import PARSERS  # noqa: PLC0415 - to be instrumented
     from support.fuzzing.seeds import GRAMMAR, SEEDS  # noqa: PLC0415 - imports those, too
+
+    logging.disable()  # the SDK says each time what it refuses
 
     with tempfile.TemporaryDirectory() as folder:
         corpus = Path(folder, "corpus")

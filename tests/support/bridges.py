@@ -1,4 +1,4 @@
-"""The real bridge, in a process of its own."""
+"""The real bridge, in a process of its own; fixtures of every distribution's tests."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import hashlib
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import pytest
 
 from support.processes import Child, free_port
 from support.waiting import eventually_sync
@@ -71,3 +73,26 @@ def _config(folder: Path, port: int, apps: tuple[str, ...]) -> str:
             'callbacks = ["127.0.0.1:*"]',
         ]
     return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="session")
+def bridge_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the URL of a bridge for all tests together, in which its apps meet with no router."""
+    with running_bridge(tmp_path_factory.mktemp("bridge")) as url:
+        yield url
+
+
+@pytest.fixture
+def peer(bridge_url: str) -> Iterator[Bridge]:
+    """Yield another app of the same bridge, which calls the shop and publishes to it."""
+    with Bridge(Settings(url=bridge_url, token=token_of("peer"))) as bridge:
+        yield bridge
+
+
+@pytest.fixture
+def shop(bridge_url: str) -> Iterator[Bridge]:
+    """Yield the bridge as the shop sees it, and leave nothing of the shop there."""
+    with Bridge(Settings(url=bridge_url, token=token_of("shop"))) as bridge:
+        yield bridge
+        for source in bridge.sources():
+            bridge.withdraw(source.url)

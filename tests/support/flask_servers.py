@@ -18,6 +18,7 @@ SERVERS = {
     "app-run": "plain {port}",
     "gunicorn-1-worker": "gunicorn plain:app --bind 127.0.0.1:{port}",
     "gunicorn-1-worker-preloaded": "gunicorn plain:app --bind 127.0.0.1:{port} --preload",
+    "gunicorn-2-workers": "gunicorn plain:app --bind 127.0.0.1:{port} --workers 2",
     "gunicorn-4-workers": "gunicorn plain:app --bind 127.0.0.1:{port} --workers 4",
     "gunicorn-4-workers-preloaded": (
         "gunicorn plain:app --bind 127.0.0.1:{port} --workers 4 --preload"
@@ -36,12 +37,15 @@ class ServedApp:
         bridge: The URL of its bridge.
         folder: Where its events are written.
         apps: Where the app is, if not among those of `support/apps`.
+        source: Where the bridge reaches its dispatcher, if not at this very server.
     """
 
-    def __init__(self, server: str, *, bridge: str, folder: Path, apps: Path = APPS) -> None:
-        port = free_port()
+    def __init__(
+        self, server: str, *, bridge: str, folder: Path, apps: Path = APPS, source: str = ""
+    ) -> None:
+        self.port = port = free_port()
         self.url = f"http://127.0.0.1:{port}/"
-        self.source = f"{self.url}wamp/"
+        self.source = source or f"{self.url}wamp/"
         self._events = folder / "events"
         self._events.touch()
         environ = app_environ(bridge, self.source, folder)

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Self
 
 from support.clients import answers, plain_http
-from support.processes import Child, free_port
+from support.processes import Child, free_port, listening
 from support.waiting import eventually_sync
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class ServedBridge:
     Args:
         folder: For its store and its configuration, which outlive the process.
         router_url: The router that it is to join; may be away.
+        program: What Python is to run, in place of `-m wamp_bridge_server`.
+        settings: More of the configuration, from its next table on.
         shop: More lines of the section of that app.
         callbacks: Where the apps' callbacks may go.
         environ: More variables.
@@ -39,15 +41,19 @@ class ServedBridge:
         folder: Path,
         router_url: str,
         *,
+        program: Sequence[str] = ("-m", "wamp_bridge_server"),
+        settings: str = "",
         shop: Sequence[str] = (),
         callbacks: str = "127.0.0.1:*",
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self._folder = folder
+        self._program = program
         self._port = free_port()
         self._child: Child | None = None
         self._config = folder / "bridge.toml"
-        self._config.write_text(_config(folder, self._port, router_url, shop, callbacks))
+        text = _config(folder, self._port, router_url, shop, callbacks)
+        self._config.write_text(text + settings)
         self._environ = {"TEST_SECRET": SECRET, **(environ or {})}
         self.url = f"http://127.0.0.1:{self._port}/"
 
@@ -82,13 +88,14 @@ class ServedBridge:
 
     def start(self) -> None:
         """Start it, and wait until it answers; its router may be away."""
-        command = [sys.executable, "-m", "wamp_bridge_server", "serve", "--config"]
-        child = Child(*command, str(self._config), environ=self._environ, folder=self._folder)
+        command = [sys.executable, *self._program, "serve", "--config", str(self._config)]
+        child = Child(*command, environ=self._environ, folder=self._folder)
         self._child = child
 
         def live() -> bool:
             assert child.running, child.output
-            return answers(self.url + "health/live")
+            # Whether it listens costs less to ask.
+            return listening(self._port) and answers(self.url + "health/live")
 
         try:
             eventually_sync(live, within=20)

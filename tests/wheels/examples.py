@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wheels.servers import CHANGED, SERVERS, added
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -23,14 +25,18 @@ if TYPE_CHECKING:
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DEADLINE = 120.0  # seconds
 FAREWELL = 20.0
+OVERLOOKED = (
+    10.0  # a reloader that looks now and then doesn't see what changed before its first look
+)
 IGNORED = shutil.ignore_patterns("node_modules", "tests", "__pycache__", "*.db", "instance")
 
-PROCEDURES = {"com.shop.price"}
+HANDLED = {"com.shop.price", "com.supplier.price_changed"}
 OF_USERS = {"com.shop.authenticate", "com.shop.authorize", "com.shop.set_price"}
-TOPICS = {"com.supplier.price_changed"}
 
 
-def check_example(shop: Shop, app: Path, bridge: Path, folder: Path) -> None:
+def check_example(
+    shop: Shop, app: Path, bridge: Path, folder: Path, *, all_servers: bool = False
+) -> None:
     """An example answers calls through a real router, is killed, started again, and is one app.
 
     Args:
@@ -38,6 +44,8 @@ def check_example(shop: Shop, app: Path, bridge: Path, folder: Path) -> None:
         app: The programs of its environment.
         bridge: Those of the bridge's.
         folder: An empty one.
+        all_servers: Under each server that suits it, one after the other, and not its usual one
+            alone; it is one app under all of them.
     """
     for name in (shop.name, "page"):
         shutil.copytree(EXAMPLES / name, folder / name, ignore=IGNORED)
@@ -51,37 +59,79 @@ def check_example(shop: Shop, app: Path, bridge: Path, folder: Path) -> None:
             "WAMP_BRIDGE_PREFIX": "com.shop",
             "SHOP_DATABASE": str(folder / "shop.db"),
         }
-        commands = shop.commands(int(web.rpartition(":")[2]), str(app / "python"))
+        port = int(web.rpartition(":")[2])
+        commands = shop.commands(port, str(app / "python"))
         for command in commands[:-1]:
             subprocess.run(command, cwd=folder / shop.name, env=environ(settings), check=True)
-        with served(commands[-1], folder / shop.name, settings) as process:
-            first = held(settings, shop)
-            assert get(f"http://{web}/").startswith(b"<!doctype html>")
-            assert b"autobahn" in get(f"http://{web}/static/shop.js")
+        shown = Shown(shop, folder / shop.name, settings)
+        shown.under(commands[-1])
+        for name, arguments in SERVERS[shop.name].items() if all_servers else ():
+            command = [str(app / "python"), *arguments.format(port=port).split()]
+            print(f"... {shop.name} under {name}", flush=True)
+            shown.under(command, reloads="reloader" in name)
+
+
+class Shown:
+    """An example that is shown to be one app, whatever serves it and however often it is killed."""
+
+    def __init__(self, shop: Shop, folder: Path, settings: Mapping[str, str]) -> None:
+        self._shop = shop
+        self._folder = folder
+        self._settings = settings
+        self._names = HANDLED | (OF_USERS if shop.knows_users else set())
+        self._ids: dict[str, str] = {}
+        self._added = 0
+
+    def under(self, command: Sequence[str | Path], *, reloads: bool = False) -> None:
+        """Serve it, kill that, and serve it again; where it is reloaded, change it, too."""
+        web = self._settings["WAMP_BRIDGE_CALLBACK_URL"].removesuffix("wamp/")
+        with served(command, self._folder, self._settings) as process:
+            self._check()
+            assert get(web).startswith(b"<!doctype html>")
+            assert b"autobahn" in get(f"{web}static/shop.js")
             os.killpg(process.pid, signal.SIGKILL)
-        with served(commands[-1], folder / shop.name, settings):
-            again = held(settings, shop)
-            assert again == first, (first, again)
+        with served(command, self._folder, self._settings):
+            self._check()
+            if reloads:
+                self._change()
+                self._check()
 
+    def _change(self) -> None:
+        """Give it one more handler, and wait until that is called."""
+        self._added += 1
+        path = self._folder / CHANGED[self._shop.name]
+        with path.open("a") as file:
+            file.write(added(self._shop.name, self._added))
+        touched = time.monotonic()
 
-def held(settings: Mapping[str, str], shop: Shop) -> set[str]:
-    """Wait until the shop answers; the ids of what the bridge holds for it, which must be right."""
-    price = until(lambda: ask(settings, "call/com.shop.price/", {"params": ["teapot"]}))
-    assert price["result"] == 30.0, price
-    entries = until(lambda: _all_live(settings))
-    names = {entry["uri"] for entry in entries}
-    assert len(names) == len(entries), entries
-    assert names == PROCEDURES | TOPICS | (OF_USERS if shop.knows_users else set()), names
-    (source,) = ask(settings, "sources/")["sources"]
-    assert source["url"] == settings["WAMP_BRIDGE_CALLBACK_URL"], source
-    return {entry["id"] for entry in entries}
+        def called() -> Any:
+            nonlocal touched
+            if time.monotonic() > touched + OVERLOOKED:
+                path.touch()
+                touched = time.monotonic()
+            return ask(self._settings, f"call/com.shop.added{self._added}/", {})
 
+        assert until(called)["result"] == self._added
+        self._names.add(f"com.shop.added{self._added}")
 
-def _all_live(settings: Mapping[str, str]) -> list[dict[str, Any]] | None:
-    found = []
-    for kind in ("registrations", "subscriptions"):
-        found += ask(settings, f"{kind}/")[kind]
-    return found if found and {entry["state"] for entry in found} == {"live"} else None
+    def _check(self) -> None:
+        """Wait until it answers; what the bridge holds must be right, and what it was before."""
+        price = until(lambda: ask(self._settings, "call/com.shop.price/", {"params": ["teapot"]}))
+        assert price["result"] == 30.0, price
+        entries = until(self._all_live)
+        ids = {entry["uri"]: entry["id"] for entry in entries}
+        assert len(ids) == len(entries), entries
+        assert set(ids) == self._names, ids
+        assert ids == {**ids, **self._ids}, (self._ids, ids)
+        self._ids = ids
+        (source,) = ask(self._settings, "sources/")["sources"]
+        assert source["url"] == self._settings["WAMP_BRIDGE_CALLBACK_URL"], source
+
+    def _all_live(self) -> list[dict[str, Any]] | None:
+        found = []
+        for kind in ("registrations", "subscriptions"):
+            found += ask(self._settings, f"{kind}/")[kind]
+        return found if found and {entry["state"] for entry in found} == {"live"} else None
 
 
 def ask(settings: Mapping[str, str], path: str, document: object = None) -> Any:

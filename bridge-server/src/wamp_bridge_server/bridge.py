@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -14,17 +14,27 @@ from wamp_bridge_server.backends.opening import identities_of, open_backend
 from wamp_bridge_server.callbacks.destinations import Own
 from wamp_bridge_server.callbacks.outbox import Outbox
 from wamp_bridge_server.callbacks.sender import Sender
+from wamp_bridge_server.clock import Clock
 from wamp_bridge_server.config import check_listener
+from wamp_bridge_server.departure import Departure
 from wamp_bridge_server.http.authentication import Authentication
 from wamp_bridge_server.http.authorities import Authorities, own_origins
 from wamp_bridge_server.http.server import HttpServer
 from wamp_bridge_server.http.tls import ListenerTls
+from wamp_bridge_server.limits import Limits
 from wamp_bridge_server.services.apps import Apps
 from wamp_bridge_server.services.arrivals import Arrivals
+from wamp_bridge_server.services.asynchronous import AsynchronousCalls
 from wamp_bridge_server.services.calls import Calls
+from wamp_bridge_server.services.cleaning import Cleaning
+from wamp_bridge_server.services.dead_letters import DeadLetterOffice
 from wamp_bridge_server.services.endpoints import Endpoints
 from wamp_bridge_server.services.health import Health
+from wamp_bridge_server.services.idempotency import Idempotency
+from wamp_bridge_server.services.inbox import Inbox
+from wamp_bridge_server.services.liveness import Liveness
 from wamp_bridge_server.services.publishing import Publishing
+from wamp_bridge_server.services.recipients import Recipients
 from wamp_bridge_server.services.reconciler import Reconciler
 from wamp_bridge_server.services.reloading import Reloading
 from wamp_bridge_server.services.sources import Sources
@@ -33,7 +43,7 @@ from wamp_bridge_server.store import Store
 
 if TYPE_CHECKING:
     from wamp_bridge_server.backends.wamp import Identity
-    from wamp_bridge_server.callbacks.outbox import Recipient
+    from wamp_bridge_server.callbacks.recipients import Recipient
     from wamp_bridge_server.config import Config
 
 FIXED = ("listen", "tls", "router", "store")
@@ -42,11 +52,30 @@ FIXED = ("listen", "tls", "router", "store")
 log = structlog.get_logger("wamp_bridge")
 
 
-class Bridge:
-    """A bridge, as its configuration has it."""
+class _Closed(Protocol):
+    """What is closed in the end."""
 
-    def __init__(self, config: Config) -> None:
+    async def close(self) -> object: ...
+
+
+Part = TypeVar("Part", bound=_Closed)
+
+
+class Bridge:
+    """A bridge, as its configuration has it.
+
+    Args:
+        config: What it is told.
+        clock: What time it is; the machine's if left out.
+        limits: What it takes at once; as much as this process can if left out.
+    """
+
+    def __init__(
+        self, config: Config, clock: Clock | None = None, limits: Limits | None = None
+    ) -> None:
         self._config = config
+        self._clock = clock or Clock()
+        self._limits = limits or Limits.of_this_process()
         self._running = AsyncExitStack()
         self._address: tuple[str, int] | None = None
         self._tls: ListenerTls | None = None
@@ -54,6 +83,7 @@ class Bridge:
         self._authentication: Authentication | None = None
         self._reloading: Reloading | None = None
         self._reload_lock = asyncio.Lock()
+        self._departure: Departure | None = None
 
     @property
     def url(self) -> str:
@@ -80,7 +110,13 @@ class Bridge:
             self._running = started.pop_all()
 
     async def stop(self) -> None:
-        """Stop all of it: take nothing more, finish what is being answered, leave the router."""
+        """Stop all of it: take nothing more, finish what is under way, leave the router.
+
+        What is not finished within the configured grace is answered 503, or made again at the next
+        start where it is kept.
+        """
+        if self._departure is not None:
+            await self._departure.take_leave(self._config.grace)
         await self._running.aclose()
 
     async def reload(self, config: Config) -> list[str]:
@@ -112,47 +148,91 @@ class Bridge:
 
     async def _start(self, started: AsyncExitStack) -> None:
         """Start the parts from the store upwards; they stop in the opposite order."""
-        config = self._config
+
+        def closing(part: Part) -> Part:
+            started.push_async_callback(part.close)
+            return part
+
+        config, clock = self._config, self._clock
         own = _own(config)
         apps = Apps(config.apps, own)
-        table = Table()
-
-        store = await Store.open(config.store.url)
-        started.push_async_callback(store.close)
-        sender = Sender(apps.signer, apps.destinations)
+        table = Table(clock)
+        store = closing(await Store.open(config.store.url))
+        sender = closing(
+            Sender(
+                apps.signer,
+                apps.destinations,
+                failed=lambda *failure: liveness.failed(*failure),  # noqa: PLW0108 - made below
+            )
+        )
         await sender.start()
-        started.push_async_callback(sender.close)
         self._identities = identities_of(config.apps)
         backend = open_backend(config.router, self._identities)
-        outbox = Outbox(sender, declined=lambda recipient: _declined(endpoints, recipient))
-        started.push_async_callback(outbox.close)
+        recipients = Recipients(apps, table)
+        outbox = closing(
+            Outbox(sender, store, recipients, lambda recipient: _declined(endpoints, recipient))
+        )
+        await outbox.load()
+        inbox = closing(
+            Inbox(
+                store,
+                outbox,
+                recipients.policy_of,
+                lambda app, paused: backend.session(app).pause(paused=paused),
+            )
+        )
         reconciler = Reconciler(table, backend)
-        await backend.start(Arrivals(table, reconciler, sender, outbox))
-        started.push_async_callback(backend.close)
-        started.push_async_callback(reconciler.close)
-        endpoints = Endpoints(table, store, reconciler, outbox)
+        limit = self._limits.invocations
+        arrivals = closing(
+            Arrivals(table, reconciler, sender, inbox, limit, store, recipients.policy_of)
+        )
+        await arrivals.start()
+        await closing(backend).start(arrivals)
+        endpoints = closing(Endpoints(table, store, closing(reconciler), outbox, clock))
         await endpoints.start(apps.by_name)
-        started.push_async_callback(endpoints.close)
-        sources = Sources(apps, table, endpoints, store, sender)
-        await sources.start(
+        outbox.start()
+        sources = Sources(apps, table, endpoints, store, sender, clock)
+        liveness = closing(Liveness(table, endpoints, sources, sender, clock))
+        await closing(sources).start(
             (apps.by_name[name], url) for name, app in config.apps.items() for url in app.sources
         )
-        started.push_async_callback(sources.close)
-        self._reloading = Reloading(apps, table, endpoints, sources, reconciler, backend)
-        calls = Calls(backend, outbox)
-        started.push_async_callback(calls.close)
-        health = Health(backend, table, outbox)
+        self._reloading = Reloading(apps, table, endpoints, sources, reconciler, backend, outbox)
+        calls = Calls(backend)
+        asynchronous = closing(AsynchronousCalls(backend, store, inbox, outbox, apps, clock.time))
+        await asynchronous.start()
+        idempotency = closing(Idempotency(store, clock.time))
+        await idempotency.start()
+        closing(
+            Cleaning(store, outbox, recipients.policy_of, recipients.dead_letters_kept_by)
+        ).start()
+        health = Health(backend, table, inbox, outbox, store, sources)
         self._authentication = authentication = Authentication(apps, store)
-        server = HttpServer(authentication, calls, Publishing(backend), endpoints, sources, health)
+        server = HttpServer(
+            self._limits,
+            authentication,
+            calls,
+            asynchronous,
+            Publishing(backend),
+            idempotency,
+            endpoints,
+            sources,
+            DeadLetterOffice(store, table, outbox),
+            health,
+        )
+        await self._listen(closing(server), own)
+        authentication.authorities = self._authorities()
+        health.phase = "serving"
+        self._departure = Departure(
+            health, server.admission, arrivals, calls, asynchronous, reconciler, outbox
+        )
+
+    async def _listen(self, server: HttpServer, own: Own) -> None:
+        config = self._config
         self._tls = ListenerTls(config.tls) if config.tls is not None else None
         context = self._tls.context if self._tls is not None else None
         await server.start(config.listen.host, config.listen.port, context)
-        started.push_async_callback(server.close)
         own.listens(server.addresses)
         self._address = server.address
-        authentication.authorities = self._authorities()
-        health.serving = True
-        started.callback(health.stopping)
 
     def _renew_certificate(self) -> None:
         if self._tls is None:

@@ -9,7 +9,8 @@
     ├── NotFound               404  no such path or object, or another app's
     ├── MethodNotAllowed       405
     ├── TooLate                408  a request that was not complete in time
-    ├── Conflict               409  a URI that is taken
+    ├── Conflict               409  a URI that is taken, a request that is under way
+    │   └── StillRunning            the request with an Idempotency-Key is under way
     ├── TooLarge               413
     ├── UnsupportedMediaType   415
     ├── UnknownExpectation     417  an Expect other than 100-continue
@@ -18,6 +19,7 @@
     ├── HeadTooLarge           431  headers over the limit
     ├── BadSource              502  a source that is unreachable or has no valid manifest
     ├── Unavailable            503  no router, no store, or too much at once
+    │   └── GoingDown          503  the bridge is being stopped
     ├── SourceTimeout          504  a source that answers too late
     └── CallFailed             any  what WAMP answered: an error URI with args and kwargs
 """
@@ -135,9 +137,15 @@ class TooLate(Problem):
 
 
 class Conflict(Problem):
-    """A URI that another app of this bridge or another WAMP client holds."""
+    """What the state of things doesn't allow: a URI is another's, a request is under way."""
 
     status = HTTPStatus.CONFLICT
+
+
+class StillRunning(Conflict):
+    """A request that is under way already, with this key; its answer comes with time."""
+
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}  # noqa: RUF012 - never changed
 
 
 class TooLarge(Problem):
@@ -202,6 +210,15 @@ class Unavailable(Problem):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}  # noqa: RUF012 - never changed
+
+
+class GoingDown(Unavailable):
+    """The bridge goes down; another, or the next one, is to be asked, by another connection."""
+
+    headers = {**Unavailable.headers, "Connection": "close"}  # noqa: RUF012 - never changed
+
+    def __init__(self) -> None:
+        super().__init__("The bridge is going down.")
 
 
 class CallFailed(Problem):

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.waiting import eventually
-from wamp_bridge_server.backends.base import PublishOptions, Undeliverable, WampError
+from wamp_bridge_server.backends.base import (
+    PublishOptions,
+    Unavailable,
+    Undeliverable,
+    WampError,
+)
+from wamp_bridge_server.backends.memory import MemoryBackend
 
 if TYPE_CHECKING:
     from support.listening import Listening
@@ -53,6 +59,29 @@ async def test_events_arrive_in_order_and_once(
     await publish(backend, "other", namespace, 300)
     await eventually(lambda: len(listening.events) == 301)
     assert [event.args for event in listening.events_of("shop")] == [[n] for n in range(301)]
+
+
+async def test_a_session_that_is_paused_gets_nothing_until_it_goes_on(
+    backend: Backend, listening: Listening, namespace: str
+) -> None:
+    shop = backend.session("shop")
+    await shop.subscribe(namespace, "exact")
+    await backend.session("observer").subscribe(f"{namespace}.x", "exact")
+    shop.pause(paused=True)
+    shop.pause(paused=True)
+    if isinstance(backend, MemoryBackend):  # where nothing could keep it meanwhile
+        with pytest.raises(Unavailable, match="takes no more events for now"):
+            await publish(backend, "other", namespace, 1)
+    else:
+        await publish(backend, "other", namespace, 1)
+    await publish(backend, "other", f"{namespace}.x")
+    await eventually(lambda: listening.events_of("observer"))
+    assert not listening.events_of("shop")
+    shop.pause(paused=False)
+    await publish(backend, "other", namespace, 2)
+    await eventually(lambda: [2] in [event.args for event in listening.events_of("shop")])
+    if not isinstance(backend, MemoryBackend):
+        assert [event.args for event in listening.events_of("shop")] == [[1], [2]]
 
 
 async def test_a_publication_has_an_id_where_it_is_acknowledged(

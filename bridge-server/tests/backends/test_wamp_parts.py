@@ -101,7 +101,12 @@ class Line:
         self.serializer = "cbor"
         self.max_payload = 1
         self.buffered = 0
+        self.paused = False
         self.last_received = asyncio.get_running_loop().time()
+
+    def pause(self, *, paused: bool) -> None:
+        """Read nothing, or go on."""
+        self.paused = paused
 
     def send(self, payload: bytes) -> None:
         """Send nothing."""
@@ -133,6 +138,21 @@ async def test_a_watch_that_overslept_first_lets_the_loop_read() -> None:
     loop.call_later(0.05, lambda: setattr(line, "last_received", loop.time()))
     await eventually(lambda: said)
     assert said == ["probe"]
+    watch.stop()
+
+
+async def test_a_watch_does_not_hear_silence_while_nothing_is_read() -> None:
+    line = Line()
+    line.pause(paused=True)
+    said: list[str] = []
+    watch = Watch(
+        line, Patience(probe=0.01, silence=0.02), lambda: said.append("probe"), said.append
+    )
+    looked = watch._due
+    await eventually(lambda: watch._due > looked + 0.1)
+    assert not said
+    line.pause(paused=False)
+    await eventually(lambda: said)
     watch.stop()
 
 

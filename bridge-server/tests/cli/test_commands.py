@@ -36,7 +36,9 @@ def test_version(start: Start) -> None:
     assert re.fullmatch(r"wamp-bridge \d+\.\d+\.\d+", line)
 
 
-@pytest.mark.parametrize("arguments", [(), ("serve",), ("dev",), ("check",), ("key",)])
+@pytest.mark.parametrize(
+    "arguments", [(), ("serve",), ("dev",), ("check",), ("key",), ("dead-letters",)]
+)
 def test_help(start: Start, arguments: tuple[str, ...]) -> None:
     program = start(*arguments, "--help")
     assert program.end() == 0

@@ -153,7 +153,19 @@ def test_an_address_that_was_asked_for_and_is_taken(start: Start, option: str) -
         other = {"--listen": "--router-listen", "--router-listen": "--listen"}[option]
         program = start("dev", option, address, other, "127.0.0.1:0")
         assert program.end() == 2
-    assert program.err == [f"wamp-bridge: {option} {address}: can't be listened on, it is in use"]
+    (line,) = program.err
+    assert line == f"wamp-bridge: {option} {address}: can't be listened on: address already in use"
+    assert program.out == []
+
+
+@pytest.mark.parametrize(
+    ("option", "address"), [("--listen", "192.0.2.1:8181"), ("--router-listen", "192.0.2.1:0")]
+)
+def test_an_address_of_another_machine(start: Start, option: str, address: str) -> None:
+    program = start("dev", option, address)
+    assert program.end() == 2
+    reason = "can't be listened on: cannot assign requested address"
+    assert program.err[-1] == f"wamp-bridge: {option} {address}: {reason}"
     assert program.out == []
 
 

@@ -12,9 +12,11 @@ from support.certificates import write_certificate
 from wamp_bridge_server.config import (
     AppConfig,
     CallbackRule,
+    CallConfig,
     Config,
     ConfigError,
     CrossbarKey,
+    DeliveryConfig,
     Secret,
     TlsConfig,
     Token,
@@ -262,3 +264,81 @@ def test_tokens_are_told_from_what_only_looks_like_one() -> None:
         assert swapped == token or is_mistyped(swapped)
     assert is_mistyped("wbt_")
     assert not is_mistyped("any other string")
+
+
+def test_how_asynchronous_calls_are_kept() -> None:
+    assert shop("").calls == CallConfig()
+    assert shop("calls = { keep = 60, running = 5 }").calls == CallConfig(keep=60.0, running=5)
+    prefix = "WAMP_BRIDGE_SERVER_APPS_SHOP_"
+    environ = {f"{prefix}TOKENS": HASH, f"{prefix}CALLS_KEEP": "0.5"}
+    (app,) = load(None, environ).apps.values()
+    assert app.calls == CallConfig(keep=0.5)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("keep = -1", "keep: must be 0 to 315360000 seconds, not -1"),
+        ("running = 0", "running: must be a whole number from 1, not 0"),
+        ("kept = 1", "kept: is an unknown key; did you mean keep?"),
+    ],
+)
+def test_asynchronous_calls_that_can_not_be(line: str, problem: str) -> None:
+    (told_of,) = told(APP + f"[apps.shop.calls]\n{line}\n")
+    assert f"apps.shop.calls.{problem}" in told_of
+
+
+def test_how_deliveries_are_made() -> None:
+    assert shop("").deliveries == DeliveryConfig()
+    told_of = """
+        schedule = [0, 1.5]
+        jitter = 0
+        timeout = 5
+        retry_after = 60
+        dead_letters = 0
+        most = 10
+        most_bytes = 1000
+        history = 0
+    """
+    assert shop("[apps.shop.deliveries]\n" + told_of).deliveries == DeliveryConfig(
+        schedule=(0.0, 1.5),
+        jitter=0.0,
+        timeout=5.0,
+        retry_after=60.0,
+        dead_letters=0.0,
+        most=10,
+        most_bytes=1000,
+        history=0,
+    )
+
+
+def test_how_deliveries_are_made_in_the_environment() -> None:
+    prefix = "WAMP_BRIDGE_SERVER_APPS_SHOP_"
+    environ = {
+        f"{prefix}TOKENS": HASH,
+        f"{prefix}DELIVERIES_SCHEDULE": "[0, 60]",
+        f"{prefix}DELIVERIES_DEAD_LETTERS": "10",
+    }
+    (app,) = load(None, environ).apps.values()
+    assert (app.deliveries.schedule, app.deliveries.dead_letters) == ((0.0, 60.0), 10.0)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("schedule = []", "schedule: must have 1 to 100 waits, one before each attempt"),
+        ("schedule = [0, -1]", "schedule[1]: must be 0 to 2592000 seconds, not -1"),
+        ("schedule = 5", "schedule: must be a list of seconds, not an integer"),
+        ("schedule = ['soon']", "schedule[0]: must be a number of seconds, not a string"),
+        ("jitter = 1", "jitter: must be a number from 0 to less than 1, as 0.2, not 1"),
+        ("timeout = 0", "timeout: must be 0.1 to 3600 seconds, not 0"),
+        ("timeout = nan", "timeout: must be 0.1 to 3600 seconds, not nan"),
+        ("most = 0", "most: must be a whole number from 1, not 0"),
+        ("most_bytes = 1.5", "most_bytes: must be a whole number from 1, not 1.5"),
+        ("history = -1", "history: must be a whole number from 0 to 10000, not -1"),
+        ("shedule = [0]", "shedule: is an unknown key; did you mean schedule?"),
+    ],
+)
+def test_deliveries_that_can_not_be(line: str, problem: str) -> None:
+    (told_of,) = told(APP + f"[apps.shop.deliveries]\n{line}\n")
+    assert f"apps.shop.deliveries.{problem}" in told_of

@@ -158,6 +158,7 @@ def test_a_name_that_may_mean_two_apps() -> None:
         ("APPS_SHOP_RATE", "fast", "apps.shop.rate: must be a number of requests a second"),
         ("APPS_SHOP_ANONYMOUS", "yes", "apps.shop.anonymous: must be true or false"),
         ("TLS", "{}", "tls: lacks cert"),
+        ("GRACE", "4000", "grace: must be 0 to 3600 seconds"),
         ("APPS_B_SOURCES", "http://x/", "apps.b: has neither tokens nor secrets"),
     ],
 )

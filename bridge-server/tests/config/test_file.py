@@ -101,6 +101,7 @@ def test_an_app_is_enough() -> None:
     config = parse(APP)
     assert config.listen == Address("127.0.0.1", 8181)
     assert config.router == RouterConfig(url="rs://127.0.0.1:8080", realm="realm1")
+    assert config.grace == 25.0
     assert config.apps["shop"].allow == Permissions()
     assert config.apps["shop"].allow.prefixes("register") == ("*",)
 
@@ -150,11 +151,15 @@ def test_what_is_no_toml(text: str, where: str, what: str) -> None:
     [
         ("listen = 8181", "listen: must be a string, not an integer"),
         ("listen = ''", "listen: is empty"),
+        ("grace = -1", "grace: must be 0 to 3600 seconds, not -1"),
+        ("grace = nan", "grace: must be 0 to 3600 seconds, not nan"),
+        ("grace = '1'", "grace: must be a number of seconds, not a string"),
         ("listen = '8181'", "listen: must be HOST:PORT"),
         ("listen = ':8181'", "listen: must be HOST:PORT"),
         ("listen = '::1:8181'", "listen: must have brackets around an IPv6 address"),
         ("listen = '[localhost]:8181'", "listen: has brackets around what is no IPv6"),
         ("listen = 'a b:8181'", "listen: has no valid host"),
+        ("listen = 'a..b:8181'", "listen: has no valid host"),
         ("listen = 'localhost:65536'", "listen: must have a port from 0 to 65535"),
         ("listen = 'localhost:٣'", "listen: must have a port"),
         ("listen = 2026-01-01", "listen: must be a string, not a date or time"),
@@ -166,6 +171,8 @@ def test_what_is_no_toml(text: str, where: str, what: str) -> None:
         ("router.url = 'rs://x'", "router.url: must be rs://HOST:PORT"),
         ("router.url = 'rs://x:1/ws'", "router.url: must be rs://HOST:PORT"),
         ("router.url = 'ws://x:99999'", "router.url: must be a URL"),
+        ("router.url = 'rs://a..b:80'", "router.url: must be a URL"),
+        (f"router.url = 'ws://{'x' * 64}:80/'", "router.url: must be a URL"),
         ("router.url = 'ws://u:p@x:1/'", "router.url: can't have a user or a password"),
         ("router.url = 'ws://x:1/#a'", "router.url: can't have a fragment"),
         ("router.url = 'memory:x'", "router.url: must be a URL"),

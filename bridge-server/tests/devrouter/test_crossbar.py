@@ -103,7 +103,7 @@ def test_nothing_is_left_when_one_is_killed(victim: str) -> None:
 def test_a_port_in_use_is_a_clear_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(RouterError, match=f"127.0.0.1:{port} is in use"):
+        with pytest.raises(RouterError, match=f"127.0.0.1:{port}: address already in use"):
             CrossbarRouter(port=port).start()
 
 

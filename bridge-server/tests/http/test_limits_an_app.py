@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from wamp_bridge_server.services import calls, endpoints, manifests, sources
+from wamp_bridge_server.services import endpoints, manifests, sources
 
 if TYPE_CHECKING:
     from support.clients import Client
@@ -87,16 +87,3 @@ async def test_an_app_has_so_many_sources(
     assert len((await shop.get("/sources/"))["sources"]) == 2
     await shop.post("/withdraw/", {"url": app.url})
     await shop.post("/announce/", {"url": f"{app.url}third/"}, status=HTTPStatus.ACCEPTED)
-
-
-async def test_an_app_has_so_many_asynchronous_calls(
-    shop: Client, bank: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(calls, "RUNNING_CALLS_AN_APP", 0)
-    headers = {"Prefer": "respond-async"}
-    answer = await shop.http.post("/call/com.a/", headers=headers)
-    assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
-    assert "Retry-After" in answer.headers
-    monkeypatch.undo()
-    answer = await bank.http.post("/call/com.a/", headers=headers)
-    assert answer.status_code == HTTPStatus.ACCEPTED

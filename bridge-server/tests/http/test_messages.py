@@ -175,6 +175,16 @@ async def test_values_nested_too_deep_are_refused(shop: Client) -> None:
     assert (await shop.http.post("/call/com.echo/", content=inside)).status_code == 404
 
 
+@pytest.mark.parametrize(
+    "body",
+    [{"params": ["\0!"]}, {"params": {"a": "\0!"}}, {"args": ["\0!"]}, {"kwargs": {"a": "\0!"}}],
+)
+async def test_an_error_names_the_member_that_was_given(shop: Client, body: dict[str, Any]) -> None:
+    (member,) = body
+    problem = await shop.post("/publish/com.sold/", body, status=422)
+    assert problem["detail"].startswith(f'"{member}" can\'t be taken: ')
+
+
 async def test_the_deepest_answer_of_an_app_reaches_the_caller(
     shop: Client, app: CallbackServer
 ) -> None:
@@ -189,77 +199,6 @@ async def test_the_deepest_answer_of_an_app_reaches_the_caller(
     assert outcome["result"] == answer["result"]
     app.answering = lambda _: web.Response(text=f"[{deepest}]")
     assert (await shop.post("/call/com.deep/", status=500))["error"] == "wamp.error.runtime_error"
-
-
-async def test_an_asynchronous_calls_outcome_is_posted_and_kept(
-    shop: Client, bank: Client, app: CallbackServer
-) -> None:
-    app.answering = lambda posted: web.json_response(
-        {"done": True} if posted.path == "/serve/" else None
-    )
-    await shop.post("/register/", {"endpoints": {"com.slow": f"{app.url}serve/"}})
-    response = await shop.http.post("/call/com.slow/", json={"callback": f"{app.url}outcome/"})
-    assert response.status_code == 202
-    pending = response.json()
-    assert pending["status"] == "pending"
-    assert response.headers["location"] == f"/calls/{pending['id']}/"
-    await eventually(lambda: app.of_type("result"))
-    (outcome,) = app.of_type("result")
-    assert outcome == {
-        "type": "result",
-        "call": pending["id"],
-        "procedure": "com.slow",
-        "callback": f"{app.url}outcome/",
-        "args": [{"done": True}],
-        "kwargs": {},
-        "result": {"done": True},
-    }
-    kept = await shop.get(f"/calls/{pending['id']}/")
-    assert (kept["status"], kept["result"]) == ("succeeded", {"done": True})
-    await bank.get(f"/calls/{pending['id']}/", status=404)
-
-
-async def test_an_asynchronous_calls_error_is_posted(shop: Client, app: CallbackServer) -> None:
-    await shop.post("/call/com.nobody/", {"callback": app.url}, status=202)
-    await eventually(lambda: app.of_type("error"))
-    (outcome,) = app.of_type("error")
-    assert outcome["status"] == 404
-    assert outcome["error"] == "wamp.error.no_such_procedure"
-
-
-async def test_an_asynchronous_call_without_a_callback_is_read(shop: Client) -> None:
-    response = await shop.http.post(
-        "/call/com.nobody/", json={}, headers={"Prefer": "wait=5, respond-async"}
-    )
-    assert response.status_code == 202
-
-    async def ended() -> Any:
-        call = await shop.get(response.headers["location"])
-        return call if call["status"] != "pending" else None
-
-    call = await eventually(ended)
-    assert (call["status"], call["error"]) == ("failed", "wamp.error.no_such_procedure")
-
-
-async def test_an_asynchronous_call_can_be_cancelled(shop: Client, app: CallbackServer) -> None:
-    import asyncio  # noqa: PLC0415 - one test's
-
-    called, closed = asyncio.Event(), asyncio.Event()
-
-    async def never(_posted: Posted) -> web.Response:
-        called.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            closed.set()
-        raise AssertionError
-
-    await serve(shop, app)
-    app.answering = never
-    response = await shop.http.post("/call/com.echo/", json={}, headers={"Prefer": "respond-async"})
-    await called.wait()
-    cancelled = await shop.ask("DELETE", response.headers["location"])
-    assert (cancelled["status"], cancelled["error"]) == ("cancelled", "wamp.error.canceled")
 
 
 async def test_an_event_reaches_every_subscriber(
@@ -299,36 +238,3 @@ async def test_permissions_hold(limited: Client) -> None:
     await limited.post("/call/com.okay/", {"callback": "http://127.0.0.1:9/"}, status=403)
     await limited.post("/publish/com.other/", status=403)
     await limited.post("/call/com.ok/", status=404)
-
-
-async def test_a_long_call_keeps_no_other_from_being_forgotten(
-    shop: Client, app: CallbackServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import asyncio  # noqa: PLC0415 - one test's
-
-    monkeypatch.setattr("wamp_bridge_server.services.calls.KEPT_CALLS", 2)
-
-    async def never(_posted: Posted) -> web.Response:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    app.answering = never
-    await serve(shop, app)
-    respond_async = {"Prefer": "respond-async"}
-    response = await shop.http.post("/call/com.echo/", json={}, headers=respond_async)
-    long = response.headers["location"]
-    ended = []
-    for _ in range(5):
-        response = await shop.http.post("/call/com.nobody/", json={}, headers=respond_async)
-        location = response.headers["location"]
-
-        async def has_ended(location: str = location) -> bool:
-            return bool((await shop.get(location))["status"] == "failed")
-
-        await eventually(has_ended)
-        ended.append(location)
-    assert (await shop.get(long))["status"] == "pending"
-    for location in ended[:-2]:
-        await shop.get(location, status=404)
-    await shop.get(ended[-1])
-    await shop.ask("DELETE", long)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
+from support.servers import callback_server
 from support.waiting import eventually
 from wamp_bridge_server.services import sources
 from wamp_bridge_server.store import Store, StoreError
@@ -168,6 +169,47 @@ async def test_two_sources_serve_together_and_each_event_goes_to_one(
     for _ in range(4):
         await shop.post("/publish/com.t/")
     await eventually(lambda: len(app.of_type("event")) == 4)
+
+
+async def test_a_source_that_refuses_connections_costs_no_call_where_another_serves(
+    shop: Client, app: CallbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "ROUND_SECONDS", 60)  # it goes on being taken for live
+    app.answering = serving(manifest(["com.a"]))
+    async with callback_server(app.answering) as other:
+        await announce(shop, app)
+        await announce(shop, other)
+        await asyncio.gather(*(shop.post("/call/com.a/") for _ in range(4)))
+        assert {"invocation"} <= {posted.document["type"] for posted in other.posted}
+    for _ in range(4):
+        assert (await shop.post("/call/com.a/"))["result"] == "/wamp/rpc/com.a/"
+    tries = [posted.headers["wamp-bridge-attempt"] for posted in app.posted[-4:]]
+    assert sorted(tries) == ["1", "1", "2", "2"]
+
+
+async def test_calls_go_to_the_source_that_has_room(shop: Client, app: CallbackServer) -> None:
+    one_at_once = manifest(procedures={})
+    one_at_once["procedures"] = {"com.a": {"url": "rpc/com.a/", "concurrency": 1}}
+    done = asyncio.Event()
+
+    async def answering(posted: Posted) -> web.Response:
+        if posted.document["type"] == "invocation":
+            await done.wait()
+            return web.json_response(posted.path)
+        return web.json_response(one_at_once)
+
+    app.answering = answering
+    for name in ("one", "two"):
+        await shop.post("/announce/", {"url": f"{app.url}{name}/", "wait": True})
+    calls = [asyncio.create_task(shop.post("/call/com.a/"))]
+    await eventually(lambda: len(app.of_type("invocation")) == 1)
+    calls += [asyncio.create_task(shop.post("/call/com.a/"))]
+    await eventually(lambda: len(app.of_type("invocation")) == 2)
+    refused = await shop.post("/call/com.a/", status=503)
+    assert refused["error"] == "wamp.error.unavailable"
+    done.set()
+    results = {(await call)["result"] for call in calls}
+    assert results == {"/one/rpc/com.a/", "/two/rpc/com.a/"}
 
 
 async def test_what_a_manifest_may_not_have_is_refused_and_the_rest_serves(

@@ -63,9 +63,10 @@ def test_invocations_are_spread_by_the_policy() -> None:
     group = next(iter(table.groups.values()))
 
     def chosen() -> Counter[str]:
-        return Counter(e.record.id for e in (group.choose() for _ in range(6)) if e is not None)
+        return Counter(group.callees()[0].record.id for _ in range(6))
 
     assert set(chosen().values()) == {2}
+    assert {tuple(sorted(ids(group.callees()))) for _ in range(3)} == {("reg_0", "reg_1", "reg_2")}
     for endpoint in group.endpoints:
         endpoint.record = replace(endpoint.record, options={"invoke": "first"})
     assert chosen() == {"reg_0": 6}
@@ -74,13 +75,17 @@ def test_invocations_are_spread_by_the_policy() -> None:
     for endpoint in group.endpoints:
         endpoint.record = replace(endpoint.record, options={"invoke": "last"})
     assert chosen() == {"reg_2": 6}
+    assert ids(group.callees()) == ["reg_2", "reg_1"]
+    for endpoint in group.endpoints:
+        endpoint.record = replace(endpoint.record, options={"invoke": "random"})
+    assert set(chosen()) <= {"reg_1", "reg_2"}
 
 
 def test_nobody_is_chosen_where_nobody_is_up() -> None:
     table = Table()
     endpoint = table.put(record("reg_1"))
     endpoint.barred = "not allowed"
-    assert endpoint.group.choose() is None
+    assert endpoint.group.callees() == []
     assert endpoint.state == ("refused", "not allowed")
 
 

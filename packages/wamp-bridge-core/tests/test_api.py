@@ -24,7 +24,8 @@ PRIVATE = [
 INTERNAL = {
     "_announce": (),
     "_transport": ("SignatureAuth", "TokenAuth"),
-    "_callables": ("Binder",),
+    "_binding": ("Binder",),
+    "_calling": ("AsyncCalling", "Calling"),
     "_dispatch": ("HandlerCall",),
     "_registry": ("Table",),
     "_requests": ("Outgoing", "Answer", "Failure", "Send", "Pause"),

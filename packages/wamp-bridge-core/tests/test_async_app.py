@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,18 +12,15 @@ from wamp_bridge.core import (
     AsyncWampBridgeBase,
     BridgeApp,
     ConfigurationError,
-    InvalidArgument,
     Outcome,
     Response,
     error_of_status,
     generate_secret,
-    is_async_callable,
-    within,
 )
 from wamp_bridge.core.testing import SignedBridge, read_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
 SECRET = generate_secret()
 
@@ -91,12 +86,8 @@ async def test_a_callback_must_be_one_of_the_app(
     await wamp.aclose()
 
 
-class Framework:
-    """A framework's request."""
-
-
 class Around(BridgeApp):
-    """An adapter of a framework that does something around functions, and has a request."""
+    """An adapter of a framework that does something around functions."""
 
     def adapted(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
@@ -105,57 +96,18 @@ class Around(BridgeApp):
 
         return run
 
-    def provided(self) -> Mapping[type, Callable[[], Any]]:
-        return {Framework: Framework}
-
 
 def test_an_adapter_puts_its_framework_around_handlers() -> None:
     wamp = Around({"WAMP_BRIDGE_SECRET": SECRET})
 
     @wamp.rpc("com.shop.f")
-    def named(number: int, framework: Framework) -> list[object]:
-        return [number, isinstance(framework, Framework)]
+    def named(number: int) -> int:
+        return number
 
-    assert named(1, Framework()) == [1, True]
-    bridge = SignedBridge(wamp.handle, [SECRET])
-    assert bridge.invoke("com.shop.f", [1]) == ["around", [1, True]]
-    with pytest.raises(InvalidArgument):
-        bridge.invoke("com.shop.f", [1], {"framework": 2})
+    assert named(1) == 1
+    assert SignedBridge(wamp.handle, [SECRET]).invoke("com.shop.f", [1]) == ["around", 1]
     (handler,) = wamp.registry.table().procedures.values()
     assert "named" in handler.place
-
-
-async def test_a_function_within_a_context_stays_what_it_is() -> None:
-    seen: list[str] = []
-
-    @contextmanager
-    def context() -> Iterator[None]:
-        seen.append("in")
-        try:
-            yield
-        except ValueError as error:
-            raise KeyError from error
-        finally:
-            seen.append("out")
-
-    async def on_loop(number: int) -> int:
-        await asyncio.sleep(0)
-        seen.append("run")
-        return 1 // number if number else int("no number")
-
-    def in_thread(number: int) -> int:
-        seen.append("run")
-        return 1 // number if number else int("no number")
-
-    for _ in range(2):
-        assert within(in_thread, context)(1) == 1
-        assert await within(on_loop, context)(number=1) == 1
-    assert seen == ["in", "run", "out"] * 4
-    assert [is_async_callable(within(f, context)) for f in (in_thread, on_loop)] == [False, True]
-    with pytest.raises(KeyError):
-        within(in_thread, context)(0)
-    with pytest.raises(KeyError):
-        await within(on_loop, context)(0)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 422, 429, 503, 504])

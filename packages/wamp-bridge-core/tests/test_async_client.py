@@ -42,6 +42,9 @@ async def test_everything_is_asked_as_the_other_client_asks_it(server: PlainServ
     entry = {"id": "1", "uri": "f", "url": "u", "match": "exact", "state": "live"}
     replies = {
         "/call/f/": {"result": 1, "args": [1], "kwargs": {}},
+        "/call/g/": {"id": "c", "status": "pending"},
+        "/calls/c/": {"id": "c", "status": "pending"},
+        "/calls/d/": {"id": "d", "status": "pending"},
         "/publish/t/": {"publication": 7},
         "/register/": {"registrations": [entry]},
         "/unregister/": {"unregistered": ["f"], "unknown": []},
@@ -53,10 +56,17 @@ async def test_everything_is_asked_as_the_other_client_asks_it(server: PlainServ
         "/registrations/?limit=1000": {"registrations": [entry], "cursor": None},
         "/subscriptions/?limit=1000": {"subscriptions": [entry], "cursor": None},
         "/sources/?limit=1000": {"sources": [entry], "cursor": None},
+        "/dead-letters/?limit=1000": {"dead_letters": [entry], "cursor": None},
+        "/dead-letters/?limit=1": {"dead_letters": [], "cursor": None, "total": 3},
+        "/dead-letters/m1/replay/": {"replayed": 1},
+        "/dead-letters/m1/": {},
     }
     server.answering = lambda asked: Reply(200, replies[asked.path])
     asks: dict[str, tuple[Any, ...]] = {
         "call": ("f", [1], {"self": 2}),
+        "start_call": ("g", [1]),
+        "read_call": ("c",),
+        "cancel_call": ("d",),
         "publish": ("t", {"topic": 1}),
         "register": ({"f": "u"},),
         "unregister": (["f"],),
@@ -68,6 +78,10 @@ async def test_everything_is_asked_as_the_other_client_asks_it(server: PlainServ
         "registrations": (),
         "subscriptions": (),
         "sources": (),
+        "dead_letters": (),
+        "count_dead_letters": (),
+        "replay_dead_letters": ("m1",),
+        "delete_dead_letters": ("m1",),
     }
     sync = Bridge(Settings(url=server.url, token="t", callback_url="http://h/wamp/"))
     async with at(server.url) as bridge:

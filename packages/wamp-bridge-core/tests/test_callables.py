@@ -1,210 +1,39 @@
-"""How handlers of every shape get their arguments and their details."""
+"""What functions of every shape are to core: asynchronous or not, in layers, at some place."""
 
-# String annotations, as `from __future__ import annotations` makes them of all in this module,
-# are half of what is tested here.
 from __future__ import annotations
 
+import asyncio
 import functools
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+import threading
+from contextvars import ContextVar
+from typing import Any
 
 import pytest
 
-import wamp_bridge.core as wamp  # noqa: TC001 - looked up when annotations are evaluated
-from wamp_bridge.core import (
-    ConfigurationError,
-    Endpoint,
-    EventDetails,
-    InvalidArgument,
-    InvocationDetails,
-)
-from wamp_bridge.core._callables import Binder, is_async_callable, place_of
+from wamp_bridge.core import run_awaiting
+from wamp_bridge.core._callables import is_async_callable, layers, place_of
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from nowhere import Unknown  # type: ignore[import-not-found] # on purpose
-
-DETAILS = InvocationDetails("p", Endpoint("p"), "msg_1")
+local: ContextVar[int] = ContextVar("local", default=0)
 
 
-def run(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    bound_args, bound_kwargs = Binder(function, InvocationDetails).bind(args, kwargs, DETAILS)
-    return function(*bound_args, **bound_kwargs)
+def plain(a: Any, b: Any = 2) -> Any:
+    return a, b
 
 
-def plain(a: Any, b: Any = 2, *rest: Any, c: Any = 3, **more: Any) -> Any:
-    return a, b, rest, c, more
+@functools.wraps(plain)
+def wrapping(*args: Any) -> Any:
+    return plain(*args)
 
 
-def last(a: Any, details: InvocationDetails) -> Any:
-    return a, details
-
-
-def first(details: InvocationDetails, a: Any, b: Any = 2) -> Any:
-    return details, a, b
-
-
-def middle(a: Any, details: InvocationDetails, *rest: Any, **more: Any) -> Any:
-    return a, details, rest, more
-
-
-def after_default(a: Any = 1, details: InvocationDetails = DETAILS, *rest: Any) -> Any:
-    return a, details, rest
-
-
-def keyword(*args: Any, known: InvocationDetails, **kwargs: Any) -> Any:
-    return args, known, kwargs
-
-
-def positional_only(details: InvocationDetails, /, *args: Any, **kwargs: Any) -> Any:
-    return details, args, kwargs
-
-
-def optional(a: Any, d: Optional[InvocationDetails] = None) -> Any:  # noqa: UP045 - as users write
-    return a, d
-
-
-def union(a: Any, d: InvocationDetails | None = None) -> Any:
-    return a, d
-
-
-def either(a: Any, d: InvocationDetails | EventDetails) -> Any:
-    return a, d
-
-
-def annotated(a: Any, d: Annotated[InvocationDetails, "doc"]) -> Any:
-    return a, d
-
-
-def dotted(a: Any, d: wamp.InvocationDetails) -> Any:
-    return a, d
-
-
-def beside_unknown(a: Unknown, d: InvocationDetails) -> Any:
-    return a, d
-
-
-def only_for_checkers(a: Any, d: Unknown | InvocationDetails | None = None) -> Any:
-    return a, d
-
-
-def without_future(a: Any, d: "InvocationDetails") -> Any:  # noqa: UP037 - quoted twice over
-    return a, d
+@functools.wraps(functools.partial(plain, 1))
+def around_a_partial(*args: Any) -> Any:
+    return plain(1, *args)
 
 
 class Shop:
-    def method(self, a: Any, d: InvocationDetails) -> Any:
-        return a, d
+    def method(self) -> None: ...
 
-    def __call__(self, a: Any, d: InvocationDetails) -> Any:
-        return a, d
-
-    @staticmethod
-    def static(a: Any, d: InvocationDetails) -> Any:
-        return a, d
-
-    @classmethod
-    def of_class(cls, a: Any, d: InvocationDetails) -> Any:
-        return a, d
-
-
-@functools.wraps(last)
-def wrapping(*args: Any, **kwargs: Any) -> Any:
-    return last(*args, **kwargs)
-
-
-def three(x: Any, a: Any, d: InvocationDetails) -> Any:
-    return x, a, d
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        last,
-        optional,
-        union,
-        either,
-        annotated,
-        dotted,
-        beside_unknown,
-        only_for_checkers,
-        without_future,
-        Shop().method,
-        Shop(),
-        Shop.static,
-        Shop.of_class,
-        wrapping,
-    ],
-    ids=place_of,
-)
-def test_the_annotated_parameter_receives_the_details(function: Callable[..., Any]) -> None:
-    assert run(function, "a") == ("a", DETAILS)
-    assert run(function, a="a") == ("a", DETAILS)
-
-
-def test_details_are_received_wherever_they_stand() -> None:
-    assert run(first, "a") == (DETAILS, "a", 2)
-    assert run(first, "a", b=3) == (DETAILS, "a", 3)
-    assert run(middle, 1, 2, 3, x=4) == (1, DETAILS, (2, 3), {"x": 4})
-    assert run(after_default) == (1, DETAILS, ())
-    assert run(after_default, 5, 6) == (5, DETAILS, (6,))
-    assert run(keyword, 1, x=2) == ((1,), DETAILS, {"x": 2})
-    assert run(positional_only, 1, x=2) == (DETAILS, (1,), {"x": 2})
-    assert run(functools.partial(three, "x"), "a") == ("x", "a", DETAILS)
-
-
-def test_arguments_arrive_as_they_were_sent() -> None:
-    assert run(plain, 1) == (1, 2, (), 3, {})
-    assert run(plain, 1, 5, 6, c=7, d=8) == (1, 5, (6,), 7, {"d": 8})
-
-
-@pytest.mark.parametrize("name", ["self", "procedure", "details", "options", "topic", "name"])
-@pytest.mark.parametrize("function", [plain, positional_only])
-def test_no_keyword_is_taken_from_the_handler(function: Callable[..., Any], name: str) -> None:
-    assert run(function, "a", **{name: 1})[-1] == {name: 1}
-
-
-def test_a_caller_can_not_put_details_in_the_place_of_ours() -> None:
-    for function in (last, first, keyword):
-        name = "known" if function is keyword else "details"
-        with pytest.raises(InvalidArgument, match=name):
-            run(function, "a", **{name: "forged"})
-
-
-def test_a_keyword_of_the_caller_does_not_collide_with_details_only_by_position() -> None:
-    assert run(positional_only, details=1) == (DETAILS, (), {"details": 1})
-
-
-@pytest.mark.parametrize(
-    ("function", "args", "kwargs"),
-    [
-        (plain, [], {}),
-        (last, [], {}),
-        (last, ["a", "b"], {}),
-        (last, ["a"], {"b": 1}),
-        (last, ["a"], {"a": 1}),
-        (first, [], {"b": 1}),
-        (Shop().method, [], {}),
-    ],
-)
-def test_arguments_that_do_not_fit_are_invalid(
-    function: Callable[..., Any], args: list[Any], kwargs: dict[str, Any]
-) -> None:
-    with pytest.raises(InvalidArgument) as caught:
-        Binder(function, InvocationDetails).bind(args, kwargs, DETAILS)
-    assert caught.value.uri == "wamp.error.invalid_argument"
-    assert caught.value.args[0]
-
-
-def test_only_one_parameter_can_want_details() -> None:
-    def two(a: InvocationDetails, b: InvocationDetails) -> None: ...
-
-    with pytest.raises(ConfigurationError, match="only one parameter"):
-        Binder(two, InvocationDetails)
-
-
-def test_a_function_without_a_signature_gets_what_was_sent() -> None:
-    assert run(max, 1, 2) == 2
+    def __call__(self) -> None: ...
 
 
 async def asynchronous() -> None: ...
@@ -241,5 +70,30 @@ def test_functions_are_told_by_where_they_are_written() -> None:
     assert place_of(functools.partial(plain)) == place_of(plain)
     assert "Shop.method" in place_of(Shop().method)
     assert "Shop.__call__" in place_of(Shop())
-    assert "last" in place_of(wrapping)
+    assert place_of(wrapping) == place_of(plain)
+    assert place_of(around_a_partial) == place_of(plain)
     assert "max" in place_of(max)
+
+
+def test_layers_are_taken_off_one_by_one() -> None:
+    shop = Shop()
+    assert list(layers(around_a_partial))[1:] == [
+        (around_a_partial.__wrapped__, ()),
+        (plain, (1,)),
+    ]
+    assert list(layers(shop.method)) == [(shop.method, ()), (Shop.method, (shop,))]
+    assert list(layers(shop)) == [(shop, ()), (Shop.__call__, (shop,))]
+    for whole in (plain, max, Shop, len):
+        assert list(layers(whole)) == [(whole, ())]
+
+
+async def test_an_asynchronous_function_can_be_waited_for_anywhere() -> None:
+    async def where() -> list[int]:
+        await asyncio.sleep(0)
+        return [threading.get_ident(), local.get()]
+
+    local.set(5)
+    ident, value = run_awaiting(where)  # below a loop that is busy with us
+    assert (ident == threading.get_ident(), value) == (False, 5)
+    ident, value = await asyncio.to_thread(run_awaiting, where)
+    assert (ident == threading.get_ident(), value) == (False, 5)

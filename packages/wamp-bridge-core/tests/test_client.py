@@ -21,7 +21,10 @@ from wamp_bridge.core import (
     BridgeUnreachable,
     CallResult,
     CallTimeout,
+    Canceled,
     ConfigurationError,
+    Conflict,
+    DeadLetter,
     InvalidURI,
     InvalidValue,
     PendingCall,
@@ -116,7 +119,7 @@ def test_publishing_returns_the_publication(fake: Fake) -> None:
     assert fake.bridge.publish("com.shop.sold", options={"acknowledge": False}) is None
 
 
-@pytest.mark.parametrize("name", ["a/b", "a b", "..", "100%", "caf\u00e9", "~x", "a?b", "x%2Fy"])
+@pytest.mark.parametrize("name", ["a/b", "100%", "caf\u00e9", "~x", "a?b", "x%2Fy"])
 def test_names_reach_the_bridge_as_one_segment(fake: Fake, name: str) -> None:
     from wamp_bridge.core import escape_segment  # noqa: PLC0415 - beside what it is used for
 
@@ -127,8 +130,11 @@ def test_names_reach_the_bridge_as_one_segment(fake: Fake, name: str) -> None:
 def test_what_can_not_be_sent_is_refused_before_anything_is_sent(fake: Fake) -> None:
     with pytest.raises(InvalidValue):
         fake.bridge.call("f", [float("nan")])
-    with pytest.raises(InvalidURI):
-        fake.bridge.call("")
+    for name in ("", ".", "..", "com..x", "com.", "a b"):
+        with pytest.raises(InvalidURI):
+            fake.bridge.call(name)
+        with pytest.raises(InvalidURI):
+            fake.bridge.publish(name)
     with pytest.raises(TypeError):
         fake.bridge.publish("t", "text")  # a str is a sequence to the type checker, too
     assert fake.asked == []
@@ -148,7 +154,7 @@ def test_endpoints_are_registered_and_taken_back(fake: Fake) -> None:
     fake.reply = Reply(200, {"registrations": [entry]})
     assert fake.bridge.register({"f": "http://h/f"}, lease=5) == [
         Registration(
-            "r1", "f", "http://h/f", "exact", "live", None, 1700000000.5, {"invoke": "single"}
+            "r1", "f", "http://h/f", "exact", "live", None, None, 1700000000.5, {"invoke": "single"}
         )
     ]
     fake.reply = Reply(200, {"unregistered": ["f"], "unknown": ["g"]})
@@ -178,6 +184,66 @@ def test_sources_are_announced_and_withdrawn(fake: Fake) -> None:
     assert fake.asked[2].document == {"url": "http://h/wamp/"}
     fake.reply = Reply(200, {"sources": [source], "cursor": None})
     assert [found.url for found in fake.bridge.sources()] == ["http://h/wamp/"]
+
+
+LETTER = {
+    "id": "m1",
+    "type": "event",
+    "uri": "com.x",
+    "endpoint": "sub_1",
+    "callback": None,
+    "created_at": 1.5,
+    "dead_at": 2.5,
+    "attempts": 8,
+    "last_status": 500,
+    "error": "status 500",
+    "size": 7,
+}
+
+
+def test_dead_letters_are_listed_page_by_page(fake: Fake) -> None:
+    pages = [
+        {"dead_letters": [LETTER] * 1000, "cursor": "next", "total": 1001},
+        {"dead_letters": [LETTER], "cursor": None},
+    ]
+    fake.reply = lambda asked: Reply(200, pages["cursor" in asked.path])
+    letters = fake.bridge.dead_letters(uri="com.x", since=None)
+    assert len(letters) == 1001
+    assert letters[0] == DeadLetter(**LETTER)  # type: ignore[arg-type]
+    assert [asked.path for asked in fake.asked] == [
+        "/dead-letters/?uri=com.x&limit=1000",
+        "/dead-letters/?uri=com.x&limit=1000&cursor=next",
+    ]
+    assert fake.bridge.count_dead_letters() == 1001
+
+
+def test_dead_letters_are_replayed_and_deleted_some_at_a_time(fake: Fake) -> None:
+    left = {"replayed": 1500, "deleted": 1100}
+
+    def some(asked: Asked) -> Reply:
+        what = "replayed" if asked.method == "POST" else "deleted"
+        number = min(1000, left[what])
+        left[what] -= number
+        return Reply(202, {what: number})
+
+    fake.reply = some
+    assert fake.bridge.replay_dead_letters(error="refused") == 1500
+    assert fake.asked[0].document == {"error": "refused", "limit": 1000}
+    assert fake.bridge.delete_dead_letters(limit=1100) == 1100
+    assert fake.asked[-1].path == "/dead-letters/?limit=100"
+    left["replayed"] = 1
+    assert fake.bridge.replay_dead_letters("m/1") == 1
+    assert fake.asked[-1].path == "/dead-letters/m%2F1/replay/"
+    assert fake.bridge.delete_dead_letters("m1") == 1
+
+
+def test_dead_letters_for_nobody_are_a_conflict(fake: Fake) -> None:
+    fake.reply = Reply(409, {"status": 409, "title": "Conflict", "detail": "nobody"})
+    with pytest.raises(Conflict):
+        fake.bridge.replay_dead_letters()
+    replies = [Reply(202, {"replayed": 1000}), fake.reply]
+    fake.reply = lambda _asked: replies.pop(0)
+    assert fake.bridge.replay_dead_letters() == 1000
 
 
 def test_connections_are_reused(fake: Fake) -> None:
@@ -262,6 +328,54 @@ def test_a_call_that_was_cut_off_is_not_made_twice(fake: Fake) -> None:
         with pytest.raises(BridgeUnreachable):
             ask("f", ["x"])
         assert len(fake.asked) == 1
+
+
+def test_what_has_a_key_is_asked_until_it_is_answered(fake: Fake) -> None:
+    conflict = Reply(409, {}, {"retry-after": "0"})
+    for ask, answer in (
+        (fake.bridge.call, {"result": 1, "args": [1], "kwargs": {}}),
+        (fake.bridge.publish, {"publication": 1}),
+    ):
+        fake.asked.clear()
+        replies = [None, conflict, Reply(200, answer)]
+        fake.reply = lambda _, replies=replies: replies.pop(0)
+        assert ask("f", ["x"], idempotency_key="order 1") == 1
+        assert [asked.headers["idempotency-key"] for asked in fake.asked] == ['"order 1"'] * 3
+        assert len({asked.body for asked in fake.asked}) == 1
+
+
+def test_a_call_that_is_not_waited_for_is_begun_read_and_cancelled(fake: Fake) -> None:
+    fake.reply = Reply(202, {"id": "c1", "status": "pending"}, {"location": "/calls/c1/"})
+    pending = fake.bridge.start_call("f", [1], timeout=7200)
+    assert pending == PendingCall("c1", "pending", "/calls/c1/")
+    assert fake.asked[0].headers["prefer"] == "respond-async"
+    assert fake.asked[0].document == {"args": [1], "kwargs": {}, "timeout": 7200}
+    fake.reply = Reply(200, {"id": "c1", "status": "pending"})
+    state = fake.bridge.read_call(pending)
+    assert (state.id, state.status, state.ended) == ("c1", "pending", False)
+    with pytest.raises(RuntimeError, match="c1 has not ended"):
+        state.value()
+    fake.reply = Reply(
+        200, {"id": "c1", "status": "succeeded", "result": 2, "args": [2], "kwargs": {}}
+    )
+    state = fake.bridge.read_call("c1")
+    assert (state.ended, state.result, state.value()) == (True, CallResult([2]), 2)
+    fake.reply = Reply(
+        200,
+        {
+            "id": "c1",
+            "status": "cancelled",
+            "error": "wamp.error.canceled",
+            "args": ["why"],
+            "kwargs": {},
+            "error_status": 409,
+        },
+    )
+    state = fake.bridge.cancel_call(pending)
+    with pytest.raises(Canceled, match="why"):
+        state.value()
+    asked = [(asked.method, asked.path) for asked in fake.asked[1:]]
+    assert asked == [("GET", "/calls/c1/"), ("GET", "/calls/c1/"), ("DELETE", "/calls/c1/")]
 
 
 def test_what_may_be_repeated_is_when_it_was_cut_off(fake: Fake) -> None:

@@ -15,7 +15,9 @@ from wamp_bridge.core import (
 from wamp_bridge.core.testing import SignedBridge, read_answer, signed_request
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
+
+    import pytest
 
 
 def invocation(**members: Any) -> bytes:
@@ -62,15 +64,20 @@ async def test_a_synchronous_driver_on_a_running_loop_takes_another_thread() -> 
     assert variable == "mine"
 
 
+def test_the_log_has_nothing_of_the_driver_in_an_asynchronous_handler_s_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    SignedBridge(DISPATCHER.dispatch, [SECRET]).publish("com.shop.fails")
+    assert "Traceback" in caplog.text
+    assert "During handling of the above exception" not in caplog.text
+
+
 def test_an_adapter_may_bring_its_own_way_to_wait() -> None:
     waited: list[Any] = []
 
-    def run_async(awaitable: Awaitable[Any]) -> Any:
-        async def wait() -> Any:
-            return await awaitable
-
+    def run_async(function: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         waited.append(1)
-        return asyncio.run(wait())
+        return asyncio.run(function())
 
     def send_so(request: Request) -> Response:
         return DISPATCHER.dispatch(request, run_async=run_async)

@@ -135,10 +135,22 @@ def test_verification_can_be_switched_off() -> None:
     assert seen[0].delivery_id.startswith("msg_")
 
 
+def test_the_log_says_which_handler_a_refused_request_was_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    body = invocation(endpoint={"uri": "com.shop.returns", "match": "exact"})
+    assert send(body, path="rpc/com.shop.returns/").status == 400
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "refused a request of the bridge for /rpc/com.shop.returns/ with 400: "
+        "missing a required argument: 'what'"
+    )
+
+
 def test_what_a_stranger_sends_makes_one_line_of_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     body = b'{"type":"invocation","endpoint":{"uri":"a\\u0085b\\u001b[31m","match":"exact"}}'
-    assert send(body).status == 400
+    assert send(body, path="rpc/\n\x1b[31m").status == 400
     for record in caplog.records:
         assert record.getMessage().isprintable()

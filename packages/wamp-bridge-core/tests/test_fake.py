@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 from unittest.mock import ANY
 
@@ -22,10 +23,14 @@ from wamp_bridge.core import (
     InvalidURI,
     InvalidValue,
     NoSuchProcedure,
+    NotFound,
+    Removed,
     Settings,
     Unavailable,
+    Unprocessable,
     WampBridgeBase,
 )
+from wamp_bridge.core._requests import Outgoing
 from wamp_bridge.core.testing import Called, FakeBridge, Published, UnexpectedRequest
 
 if TYPE_CHECKING:
@@ -243,9 +248,53 @@ def test_an_app_can_announce_itself_and_ask_what_there_is(
     assert bridge.called == []
 
 
+@pytest.mark.usefixtures("bridge")
+def test_what_is_registered_by_name_is_remembered(app: WampBridgeBase) -> None:
+    asked = app.bridge
+    (first,) = asked.register({"price": "http://x.test/"}, lease=60)
+    assert (first.uri, first.url, first.state) == ("com.shop.price", "http://x.test/", "live")
+    assert 0 < (first.lease_expires_at or 0) - time.time() <= 60
+    (again,) = asked.register({"price": {"url": "http://y.test/", "timeout": 2.5}})
+    assert (again.id, again.url, again.options) == (first.id, "http://y.test/", {"timeout": 2.5})
+    assert asked.registrations() == [again]
+    for url in ("http://x.test/", "http://y.test/"):
+        asked.subscribe({"com.news": {"url": url, "match": "prefix"}}, lease=5)
+    assert [each.url for each in asked.subscriptions()] == ["http://x.test/", "http://y.test/"]
+    assert (asked.heartbeat(), asked.heartbeat(["com.other"])) == (2, 0)
+    assert asked.unsubscribe({"com.news": "http://x.test/"}).removed == ("com.news",)
+    assert asked.unsubscribe(["com.news"], match="exact").unknown == ("com.news",)
+    assert [each.url for each in asked.subscriptions()] == ["http://y.test/"]
+    assert asked.unregister(["price", "other"]) == Removed(("com.shop.price",), ("com.shop.other",))
+    with pytest.raises(Unprocessable):
+        asked.register({"good": "http://x.test/", "com..bad": "http://x.test/"})
+    assert asked.registrations() == []
+
+
 def test_what_a_fake_can_not_do_fails(app: WampBridgeBase) -> None:
-    with pytest.raises(UnexpectedRequest, match="register/"), FakeBridge():
-        app.bridge.register({"f": "http://x.test/"})
+    request = Outgoing("DELETE", "dead-letters/", None, 1.0, repeatable=False)
+    with pytest.raises(UnexpectedRequest, match="dead-letters/"), FakeBridge() as bridge:
+        bridge.answer(app.settings, request)
+
+
+def test_keys_are_remembered(bridge: FakeBridge, app: WampBridgeBase) -> None:
+    bridge.expect_call("price")
+    app.call("price", idempotency_key='a "b" \\')
+    app.publish("sold", idempotency_key="order-1")
+    assert bridge.called[0].idempotency_key == 'a "b" \\'
+    assert bridge.published[0].idempotency_key == "order-1"
+
+
+def test_a_call_that_is_not_waited_for_has_ended_when_it_is_read(
+    bridge: FakeBridge, app: WampBridgeBase
+) -> None:
+    bridge.expect_call("price", returns=3)
+    bridge.expect_call("price", raises=ApplicationError("com.sold_out", 1))
+    good, bad = (app.bridge.start_call("price") for _ in range(2))
+    assert app.bridge.read_call(good).value() == 3
+    with pytest.raises(ApplicationError, match="sold_out"):
+        app.bridge.cancel_call(bad).value()
+    with pytest.raises(NotFound):
+        app.bridge.read_call("call_99")
 
 
 async def test_asynchronous_code_is_answered(bridge: FakeBridge) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import httpx
 
-from wamp_bridge.core import Bridge, Settings, listing
+from wamp_bridge.core import Bridge, Settings
+from wamp_bridge.core._listing import listing
 
 
 def bridge_that_holds(**kinds: list[dict[str, Any]]) -> Bridge:

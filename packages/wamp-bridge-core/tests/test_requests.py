@@ -12,6 +12,7 @@ from wamp_bridge.core import (
     BridgeError,
     BridgeUnreachable,
     CallTimeout,
+    Conflict,
     NoSuchProcedure,
     ServerError,
     Settings,
@@ -19,8 +20,10 @@ from wamp_bridge.core import (
     Unauthorized,
     Unavailable,
 )
+from wamp_bridge.core import _calls as calls
 from wamp_bridge.core import _operations as operations
 from wamp_bridge.core._requests import (
+    KEY_HEADER,
     Answer,
     Exchange,
     Failure,
@@ -44,11 +47,16 @@ def busy(retry_after: str | None = "1") -> Answer:
 
 
 def drive(
-    came: list[Answer | Failure], *, repeatable: bool = True, budget: float = 10.0
+    came: list[Answer | Failure],
+    *,
+    repeatable: bool = True,
+    keyed: bool = False,
+    budget: float = 10.0,
 ) -> tuple[Any, list[float]]:
     """Run an exchange on a clock that only pauses move; its result and the pauses."""
     now, pauses = 0.0, []
-    request = Outgoing("POST", "x/", b"{}", budget, repeatable)
+    headers = {KEY_HEADER: '"k"'} if keyed else {}
+    request = Outgoing("POST", "x/", b"{}", budget, repeatable, headers)
     steps = exchange(request, json_of, clock=lambda: now)
     step = steps.send(None)
     waiting = list(came)
@@ -92,6 +100,22 @@ def test_what_may_be_repeated_is_repeated_when_it_was_cut() -> None:
 def test_what_may_have_arrived_and_must_not_be_repeated_is_not() -> None:
     error, pauses = drive([CUT], repeatable=False)
     assert type(error) is BridgeUnreachable
+    assert pauses == []
+
+
+def test_what_has_a_key_is_repeated_and_waits_for_the_answer_of_the_first() -> None:
+    running = Answer(409, {"retry-after": "1"}, b'{"title": "Conflict"}')
+    result, pauses = drive([CUT, running, running, OK], repeatable=False, keyed=True)
+    assert result == {"ok": True}
+    assert pauses == [0.1, 1.0, 1.0]
+    error, _ = drive([running] * 3, repeatable=False, keyed=True, budget=3.0)
+    assert type(error) is Conflict
+
+
+@pytest.mark.parametrize("answer", [busy("1"), Answer(409, {}, b'{"title": "Conflict"}')])
+def test_what_has_a_key_is_not_repeated_where_it_may_have_been_done(answer: Answer) -> None:
+    error, pauses = drive([answer], repeatable=False, keyed=True)
+    assert error.status == answer.status
     assert pauses == []
 
 
@@ -207,8 +231,14 @@ def sent_by(steps: Exchange[Any]) -> Outgoing:
 
 
 def call(procedure: str, args: Any = None, kwargs: Any = None, **options: Any) -> Outgoing:
-    given = {"timeout": None, "callback": None, "options": None, "full": False} | options
-    return sent_by(operations.call(SETTINGS, procedure, args, kwargs, **given))
+    given = {
+        "timeout": None,
+        "callback": None,
+        "options": None,
+        "idempotency_key": None,
+        "full": False,
+    } | options
+    return sent_by(calls.call(SETTINGS, procedure, args, kwargs, **given))
 
 
 def body_of(request: Outgoing) -> Any:
@@ -230,7 +260,7 @@ def test_a_call_takes_the_prefix_and_is_never_repeatable() -> None:
 
 @pytest.mark.parametrize(
     ("procedure", "path"),
-    [(".f", "call/f/"), ("com.x.f", "call/com.x.f/"), ("a/b c", "call/com.shop.a%2Fb%20c/")],
+    [(".f", "call/f/"), ("com.x.f", "call/com.x.f/"), ("a/b?c", "call/com.shop.a%2Fb%3Fc/")],
 )
 def test_names_are_one_segment_of_the_path(procedure: str, path: str) -> None:
     assert call(procedure).path == path
@@ -243,6 +273,24 @@ def test_a_call_with_a_callback_waits_for_its_acceptance_alone() -> None:
     assert request.budget == 7
     assert "timeout" not in body_of(call("price", callback="http://elsewhere/x"))
     assert body_of(call("price", callback="http://elsewhere/x"))["callback"] == "http://elsewhere/x"
+
+
+@pytest.mark.parametrize(
+    ("key", "header"),
+    [("abc-1", '"abc-1"'), ("a b", '"a b"'), ('"\\', '"\\"\\\\"'), ("x" * 255, f'"{"x" * 255}"')],
+)
+def test_a_key_is_a_string_of_structured_fields(key: str, header: str) -> None:
+    request = call("price", idempotency_key=key)
+    assert request.headers == {"idempotency-key": header}
+    assert calls.key_in(request.headers) == key
+    assert request.keyed
+    assert not request.repeatable
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "\u00e9", "a\n"])
+def test_what_can_be_no_key_is_refused(key: str) -> None:
+    with pytest.raises(ValueError, match="idempotency key"):
+        call("price", idempotency_key=key)
 
 
 @pytest.mark.parametrize(

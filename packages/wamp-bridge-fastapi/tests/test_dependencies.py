@@ -104,7 +104,15 @@ def test_nobody_else_can_give_them(wamp: WampBridge, bridge: SignedBridge) -> No
         bridge.invoke("com.shop.which", [], {"session": "mine"})
     with pytest.raises(InvalidArgument):
         bridge.invoke("com.shop.which", ["mine", 1])
+
+    @wamp.rpc()
+    async def takes_all(session: Session, **more: int) -> list[Any]:
+        return [session, more]
+
+    with pytest.raises(InvalidArgument, match="session"):
+        bridge.invoke("com.shop.takes_all", [], {"session": "mine"})
     assert log == []
+    assert bridge.invoke("com.shop.takes_all", [], {"more": 1})[1] == {"more": 1}
 
 
 def test_they_learn_of_errors_before_the_caller_does(

@@ -8,20 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from fastapi import APIRouter, FastAPI, HTTPException, Request
-from starlette.testclient import TestClient
 
 from wamp_bridge.core import (
     ApplicationError,
-    CallResult,
     CallTimeout,
-    EventDetails,
     Forbidden,
     InvalidArgument,
     InvocationDetails,
-    NoSuchProcedure,
-    Outcome,
     Unavailable,
-    escape_segment,
 )
 from wamp_bridge.core.testing import SignedBridge, signed_request
 
@@ -31,67 +25,6 @@ if TYPE_CHECKING:
     from starlette.types import Message
 
     from wamp_bridge.adapters.fastapi import WampBridge
-
-
-def test_the_manifest_tells_every_handler(wamp: WampBridge, bridge: SignedBridge) -> None:
-    wamp.rpc()(named("price"))
-    wamp.sub("com.supplier.changed", ordered=True)(named("changed"))
-    wamp.callback()(named("delivered"))
-    assert bridge.manifest() == {
-        "protocol": 1,
-        "procedures": {"com.shop.price": {"url": "rpc/com.shop.price/", "match": "exact"}},
-        "topics": {
-            "com.supplier.changed": {
-                "url": "pub/com.supplier.changed/",
-                "match": "exact",
-                "ordered": True,
-            }
-        },
-        "callbacks": ["delivered"],
-    }
-
-
-def test_a_procedure_gets_its_arguments_and_gives_its_result(
-    wamp: WampBridge, bridge: SignedBridge
-) -> None:
-    @wamp.rpc()
-    def join(*args: Any, **kwargs: Any) -> CallResult:
-        return CallResult(args, kwargs)
-
-    kwargs = {"self": 1, "path": 2, "request": 3, "größe": [None, True, 2**63]}
-    result = bridge.invoke("com.shop.join", ["a", {"b": b"\0c"}], kwargs, full=True)
-    assert result == CallResult(["a", {"b": b"\0c"}], kwargs)
-
-
-def test_an_event_and_its_details_arrive(wamp: WampBridge, bridge: SignedBridge) -> None:
-    heard: list[object] = []
-
-    @wamp.sub("com.news", match="prefix")
-    async def news(text: str, details: EventDetails) -> None:
-        heard.extend([text, details.topic, details.publication, details.delivery_id])
-
-    answer = bridge.publish(
-        "com.news.sport",
-        ["goal"],
-        endpoint="com.news",
-        match="prefix",
-        publication=7,
-        delivery_id="d",
-    )
-    assert (answer.status, answer.body) == (204, b"")
-    assert heard == ["goal", "com.news.sport", 7, "d"]
-
-
-def test_outcomes_arrive_at_their_callback(wamp: WampBridge, bridge: SignedBridge) -> None:
-    outcomes: list[Outcome] = []
-    wamp.callback("done")(outcomes.append)
-    assert bridge.succeed("done", [3], call="c1").status == 204
-    assert bridge.fail("done", ApplicationError("com.error.late"), call="c2").status == 204
-    assert [(outcome.call, outcome.succeeded) for outcome in outcomes] == [
-        ("c1", True),
-        ("c2", False),
-    ]
-    assert outcomes[0].value() == 3
 
 
 async def test_async_handlers_run_on_the_loop_and_others_in_the_thread_pool(
@@ -183,25 +116,6 @@ def test_a_handler_may_want_the_request(wamp: WampBridge, bridge: SignedBridge) 
         bridge.invoke("com.shop.where", ["?"], {"request": "mine"})
 
 
-def test_errors_reach_the_caller(wamp: WampBridge, bridge: SignedBridge) -> None:
-    @wamp.rpc()
-    async def sell(product: str) -> None:
-        raise ApplicationError("com.shop.error.sold_out", product, left=0)
-
-    with pytest.raises(ApplicationError) as caught:
-        bridge.invoke("com.shop.sell", ["tea"])
-    error = caught.value
-    assert (error.uri, error.args, error.kwargs) == (
-        "com.shop.error.sold_out",
-        ("tea",),
-        {"left": 0},
-    )
-    with pytest.raises(InvalidArgument):
-        bridge.invoke("com.shop.sell")
-    with pytest.raises(NoSuchProcedure):
-        bridge.invoke("com.shop.give")
-
-
 @pytest.mark.parametrize(
     ("status", "error"),
     [
@@ -242,31 +156,6 @@ def test_an_unexpected_error_is_for_the_log_alone(
     assert (caught.value.uri, caught.value.status) == ("wamp.error.runtime_error", 500)
     assert "hunter2" not in str(caught.value)
     assert "hunter2" in caplog.text
-
-
-@pytest.mark.parametrize("name", ["com.a//b", "http://x.y/z", "com.größe.☃", "com.a%20b", "~.x"])
-def test_names_survive_the_way_through_a_url(
-    wamp: WampBridge, bridge: SignedBridge, name: str
-) -> None:
-    wamp.rpc(name)(named("answer"))
-    assert bridge.manifest()["procedures"][name]["url"] == f"rpc/{escape_segment(name)}/"
-    assert bridge.invoke(name) == "answer"
-
-
-def test_what_the_bridge_did_not_sign_is_refused(app: FastAPI, secret: str) -> None:
-    body = b'{"type": "manifest", "source": "http://shop.test/wamp/"}'
-    client = TestClient(app)
-    assert client.post("/wamp/", content=body).status_code == 401
-    headers = dict(signed_request(body, secrets=[secret]).headers)
-    assert client.post("/wamp/", content=body + b" ", headers=headers).status_code == 401
-    assert client.post("/wamp/", content=body, headers=headers).status_code == 200
-
-
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
-@pytest.mark.parametrize("path", ["", "rpc/com.shop.price/"])
-def test_only_post_is_served(app: FastAPI, method: str, path: str) -> None:
-    answer = TestClient(app).request(method, f"/wamp/{path}")
-    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
 async def test_a_body_over_the_limit_is_not_read(app: FastAPI, wamp: WampBridge) -> None:
@@ -310,14 +199,6 @@ def test_the_dispatcher_can_be_included_in_several_places_of_an_app(
     app.include_router(wamp.dispatcher)
     for place in ("/api/v1/", "/below/", "/"):
         assert bridge_of(app, place=place).invoke("com.shop.size", ["abc"]) == 3
-
-
-def named(name: str) -> Callable[[], str]:
-    def function() -> str:
-        return name
-
-    function.__name__ = name
-    return function
 
 
 def len_named(name: str) -> Callable[[str], int]:

@@ -9,82 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pyramid.events import NewRequest
+from pyramid.httpexceptions import HTTPBadRequest, HTTPForbidden
 from pyramid.request import Request
 from pyramid.threadlocal import get_current_request
 
 from wamp_bridge.core import (
-    ApplicationError,
-    CallResult,
-    EventDetails,
+    Forbidden,
     InvalidArgument,
     InvocationDetails,
-    NoSuchProcedure,
     Outcome,
     Progress,
-    escape_segment,
 )
-from wamp_bridge.core.testing import signed_request
 
 if TYPE_CHECKING:
     from support.pyramid_shop import Shop
-
-
-def test_the_manifest_tells_every_handler(shop: Shop) -> None:
-    shop.config.add_wamp_rpc(ignore, "price")
-    shop.config.add_wamp_sub(ignore, "com.supplier.changed", ordered=True)
-    shop.config.add_wamp_callback(ignore, "delivered")
-    assert shop.bridge.manifest() == {
-        "protocol": 1,
-        "procedures": {"com.shop.price": {"url": "rpc/com.shop.price/", "match": "exact"}},
-        "topics": {
-            "com.supplier.changed": {
-                "url": "pub/com.supplier.changed/",
-                "match": "exact",
-                "ordered": True,
-            }
-        },
-        "callbacks": ["delivered"],
-    }
-
-
-def test_a_procedure_gets_its_arguments_and_gives_its_result(shop: Shop) -> None:
-    shop.config.add_wamp_rpc(echo)
-    kwargs = {"self": 1, "path": 2, "request": 3, "größe": [None, True, 2**63]}
-    result = shop.bridge.invoke("com.shop.echo", ["a", {"b": b"\0c"}], kwargs, full=True)
-    assert result == CallResult(["a", {"b": b"\0c"}], kwargs)
-
-
-def test_an_event_and_its_details_arrive(shop: Shop) -> None:
-    heard: list[object] = []
-
-    def news(text: str, details: EventDetails) -> None:
-        heard.extend([text, details.topic, details.publication, details.delivery_id])
-
-    shop.config.add_wamp_sub(news, "com.news", match="prefix")
-    answer = shop.bridge.publish(
-        "com.news.sport",
-        ["goal"],
-        endpoint="com.news",
-        match="prefix",
-        publication=7,
-        delivery_id="d",
-    )
-    assert (answer.status, answer.body) == (204, b"")
-    assert "content-type" not in answer.headers
-    assert "content-length" not in answer.headers
-    assert heard == ["goal", "com.news.sport", 7, "d"]
-
-
-def test_outcomes_arrive_at_their_callback(shop: Shop) -> None:
-    outcomes: list[Outcome] = []
-    shop.config.add_wamp_callback(outcomes.append, "done")
-    assert shop.bridge.succeed("done", [3], call="c1").status == 204
-    assert shop.bridge.fail("done", ApplicationError("com.error.late"), call="c2").status == 204
-    assert [(outcome.call, outcome.succeeded) for outcome in outcomes] == [
-        ("c1", True),
-        ("c2", False),
-    ]
-    assert outcomes[0].value() == 3
 
 
 def test_handlers_run_within_the_request(shop: Shop) -> None:
@@ -166,62 +104,28 @@ def test_handlers_of_several_threads_have_requests_of_their_own(shop: Shop) -> N
         assert list(answers) == list(range(100))
 
 
-def test_errors_reach_the_caller(shop: Shop) -> None:
-    def sell(product: str) -> None:
-        raise ApplicationError("com.shop.error.sold_out", product, left=0)
-
-    shop.config.add_wamp_rpc(sell)
-    with pytest.raises(ApplicationError) as caught:
-        shop.bridge.invoke("com.shop.sell", ["tea"])
-    error = caught.value
-    assert (error.uri, error.args, error.kwargs) == (
-        "com.shop.error.sold_out",
-        ("tea",),
-        {"left": 0},
-    )
-    with pytest.raises(InvalidArgument):
-        shop.bridge.invoke("com.shop.sell")
-    with pytest.raises(NoSuchProcedure):
-        shop.bridge.invoke("com.shop.give")
-
-
-def test_an_unexpected_error_is_for_the_log_alone(
-    shop: Shop, caplog: pytest.LogCaptureFixture
-) -> None:
-    def divide() -> float:
-        return 1 / 0
-
-    shop.config.add_wamp_rpc(divide)
-    with pytest.raises(ApplicationError) as caught:
-        shop.bridge.invoke("com.shop.divide")
-    assert caught.value.uri == "wamp.error.runtime_error"
-    assert "ZeroDivisionError" not in str(caught.value)
-    assert "ZeroDivisionError" in caplog.text
-
-
 @pytest.mark.parametrize(
-    "name", ["com.a//b", "http://x.y/z", "com.größe.☃", "com.a%20b", "~.x", "com.a/"]
+    ("kind", "error"),
+    [(HTTPBadRequest, InvalidArgument), (HTTPForbidden, Forbidden)],
 )
-def test_names_survive_the_way_through_a_url(shop: Shop, name: str) -> None:
-    shop.config.add_wamp_rpc(ignore, name)
-    assert shop.bridge.manifest()["procedures"][name]["url"] == f"rpc/{escape_segment(name)}/"
-    assert shop.bridge.invoke(name) == "ignored"
+def test_errors_of_http_are_those_of_wamp(
+    shop: Shop, kind: type[Exception], error: type[Exception]
+) -> None:
+    def refuse(*why: str) -> None:
+        raise kind(*why)
+
+    shop.config.add_wamp_rpc(refuse)
+    with pytest.raises(error, match="because"):
+        shop.bridge.invoke("com.shop.refuse", ["because"])
+    with pytest.raises(error):
+        shop.bridge.invoke("com.shop.refuse")
 
 
-def test_what_the_bridge_did_not_sign_is_refused(shop: Shop) -> None:
-    body = b'{"type": "manifest", "source": "http://shop.test/wamp/"}'
-    headers = dict(signed_request(body, secrets=[shop.secret]).headers)
-    plain = shop.app.post("/wamp/", body, headers={"content-type": "application/json"}, status=401)
-    assert plain.headers["www-authenticate"] == "StandardWebhooks"
-    shop.app.post("/wamp/", body + b" ", headers=headers, status=401)
-    shop.app.post("/wamp/", body, headers=headers, status=200)
-
-
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
-@pytest.mark.parametrize("path", ["", "rpc/com.shop.price/"])
-def test_only_post_is_served(shop: Shop, method: str, path: str) -> None:
-    answer = shop.app.request(f"/wamp/{path}", method=method, status=405)
-    assert answer.headers["allow"] == "POST"
+def test_an_answer_without_a_body_says_nothing_of_one(shop: Shop) -> None:
+    shop.config.add_wamp_sub(lambda: None, "com.news")
+    answer = shop.bridge.publish("com.news")
+    assert (answer.status, answer.body) == (204, b"")
+    assert not {"content-type", "content-length"} & set(answer.headers)
 
 
 class Endless(io.RawIOBase):
@@ -266,11 +170,3 @@ def test_a_body_that_is_cut_off_is_the_app_s_error(shop: Shop) -> None:
     asked = Request.blank("/wamp/", environ=environ, method="POST")
     with pytest.raises(OSError, match="disconnected"):
         asked.get_response(shop.app.app)
-
-
-def ignore(*_args: object) -> str:
-    return "ignored"
-
-
-def echo(*args: Any, **kwargs: Any) -> CallResult:
-    return CallResult(args, kwargs)

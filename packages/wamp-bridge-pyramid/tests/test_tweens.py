@@ -11,7 +11,7 @@ from pyramid.httpexceptions import HTTPForbidden
 from pyramid.response import Response
 from pyramid.tweens import EXCVIEW
 
-from wamp_bridge.core import ApplicationError, InvalidArgument, NoSuchProcedure
+from wamp_bridge.core import ApplicationError, BridgeError, InvalidArgument, NoSuchProcedure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -176,10 +176,10 @@ def test_an_app_s_exception_views_leave_the_answers_alone(shop: Shop) -> None:
     shop.config.add_wamp_rpc(fail)
     for what, uri in {
         "application": "com.shop.error.sold_out",
-        "pyramid": "wamp.error.runtime_error",
+        "pyramid": "wamp.error.not_authorized",
         "other": "wamp.error.runtime_error",
     }.items():
-        with pytest.raises(ApplicationError) as caught:
+        with pytest.raises(BridgeError) as caught:
             shop.bridge.invoke("com.shop.fail", [what])
         assert caught.value.uri == uri
     with pytest.raises(NoSuchProcedure):

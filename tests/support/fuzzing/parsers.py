@@ -6,7 +6,6 @@ Where two read the same, they must agree; what was read and can be written is re
 from __future__ import annotations
 
 import hmac
-import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -48,8 +47,6 @@ from wamp_bridge_server.values import BadBinary, BadText, NotJson, encode_json, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-logging.getLogger("wamp_bridge").setLevel(logging.CRITICAL)  # the SDK says what it refuses
 
 NOW = 1_700_000_000
 _KEY = hmac.new(bytes(32), digestmod="sha256")

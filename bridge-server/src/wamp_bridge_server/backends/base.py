@@ -125,6 +125,12 @@ class Session(Protocol):
     def features(self) -> frozenset[str]:
         """What the router announced, as `role.feature`, e.g. `dealer.shared_registration`."""
 
+    def pause(self, *, paused: bool) -> None:
+        """Have the network keep what comes for the app, or hand it over again.
+
+        For when it comes faster than it can be put away. What is on its way may still arrive.
+        """
+
     async def attempted(self) -> None:
         """Wait until its first attempt to join has had an outcome, whichever it was."""
 

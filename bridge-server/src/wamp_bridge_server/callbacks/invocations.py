@@ -1,13 +1,14 @@
 """A call that arrived for an app: POSTed to its callback URL, its answer carried back.
 
-In memory, with no store on the way. An invocation is not sent twice once a byte of it was sent; a
-refused connection, where none was, is tried once more (protocol, section 3).
+In memory, with no store on the way. An invocation is not sent twice once a byte of it was sent.
+Where none was, for the connection was refused, the next one that serves it is tried, or the only
+one once more (protocol, section 3).
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from wamp_bridge_server.backends.base import WampError
 from wamp_bridge_server.callbacks import envelopes
@@ -18,10 +19,28 @@ from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.values import NotJson
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
     from wamp_bridge_server.backends.base import Invocation, Result
     from wamp_bridge_server.callbacks.sender import Answer, Sender
 
 MAX_SECONDS = 30.0
+
+
+class Callee(Protocol):
+    """Who serves an invocation, at one URL."""
+
+    @property
+    def url(self) -> str:
+        """Its callback URL."""
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that its registration allows; None where it says nothing."""
+
+    def serving(self) -> AbstractContextManager[None]:
+        """Entered while it serves."""
 
 
 async def invoke(
@@ -29,8 +48,7 @@ async def invoke(
     invocation: Invocation,
     *,
     app: str,
-    url: str,
-    timeout: float | None,
+    callees: Sequence[Callee],
     caller_app: str | None,
 ) -> Result:
     """Have an app serve an invocation.
@@ -39,14 +57,13 @@ async def invoke(
         sender: Who posts.
         invocation: What arrived.
         app: The app whose procedure it is.
-        url: The callback URL chosen for it.
-        timeout: Seconds that the registration allows; None where it says nothing.
+        callees: Who serves it, in the order in which they are to be tried; at least one.
         caller_app: The app of this bridge that calls, where it is one.
 
     Raises:
         WampError: What the app answered, or why there is no answer.
     """
-    deadlines = (MAX_SECONDS, timeout, invocation.details.deadline_seconds)
+    deadlines = (MAX_SECONDS, callees[0].timeout, invocation.details.deadline_seconds)
     within = min(seconds for seconds in deadlines if seconds is not None)
     try:
         body = envelopes.invocation(invocation, caller_app, time.time() + within)
@@ -55,18 +72,25 @@ async def invoke(
             INVALID_ARGUMENT, [f"This procedure is served over JSON, and {error}."]
         ) from None
     try:
-        answer = await _post(sender, app, url, body, within)
+        answer = await _post(sender, app, callees, body, within)
     except SendError as error:
         raise failure_of(error) from error
     return result_of(answer)
 
 
-async def _post(sender: Sender, app: str, url: str, body: bytes, within: float) -> Answer:
+async def _post(
+    sender: Sender, app: str, callees: Sequence[Callee], body: bytes, within: float
+) -> Answer:
     message, end = new_id("msg"), time.monotonic() + within
-    try:
-        return await sender.post(app, url, body, message=message, attempt=1, within=within)
-    except SendError as error:
-        left = end - time.monotonic()
-        if error.failure is not Failure.REFUSED or left <= 0:
-            raise
-    return await sender.post(app, url, body, message=message, attempt=2, within=left)
+    tried = callees if len(callees) > 1 else [*callees, *callees]
+    for attempt, callee in enumerate(tried, 1):
+        left = max(end - time.monotonic(), 0.0)
+        try:
+            with callee.serving():
+                return await sender.post(
+                    app, callee.url, body, message=message, attempt=attempt, within=left
+                )
+        except SendError as error:
+            if error.failure is not Failure.REFUSED or attempt == len(tried):
+                raise
+    raise AssertionError("there is a callee")

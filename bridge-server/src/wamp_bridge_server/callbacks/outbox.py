@@ -1,249 +1,379 @@
 """Deliveries: events and outcomes that must arrive at a callback URL (protocol, section 3).
 
-Each recipient has a lane of its own, so that a slow or dead one delays no other. A lane sends up
-to its recipient's concurrency at once, or one at a time in order; what fails is tried again on a
-schedule. Deliveries wait in memory here: they do not outlive the process, and a lane that is full
-gives up its oldest.
+They are in the store before the outbox hears of them, and it sends nothing that isn't. Each
+recipient has a lane of its own, so that a slow or dead one delays no other; a lane has a few in
+hand, and the rest waits in the store. What fails is tried again on a schedule, which the store
+knows too.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 import time
-from collections import deque
-from dataclasses import dataclass, field
+from collections import defaultdict
+from dataclasses import replace
 from functools import partial
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import structlog
 
-from wamp_bridge_server.callbacks.sender import SendError
-from wamp_bridge_server.identifiers import new_id
+from wamp_bridge_server.callbacks.attempts import Failed, attempt
+from wamp_bridge_server.callbacks.lanes import Hands, Lane
+from wamp_bridge_server.callbacks.pages import read_more
+from wamp_bridge_server.callbacks.schedule import wait_before
+from wamp_bridge_server.callbacks.settling import Outcome, Settling
+from wamp_bridge_server.callbacks.stock import Stock
+from wamp_bridge_server.store import FailedAttempt, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Iterable
 
-    from wamp_bridge_server.callbacks.sender import Answer, Sender
+    from wamp_bridge_server.callbacks.recipients import Directory, Recipient
+    from wamp_bridge_server.callbacks.sender import Sender
+    from wamp_bridge_server.store import DeliveryRecord, LaneCount, Store
 
-SCHEDULE: tuple[float, ...] = (0, 5, 300, 1800, 7200, 18000, 36000, 36000)
-"""Seconds to wait before each attempt, counted from the one before."""
+TAKEN_BACK = "its endpoint was taken back"
 
-JITTER = 0.2
-ATTEMPT_SECONDS = 15.0
-MAX_RETRY_AFTER_SECONDS = 3600.0
-LANE_LIMIT = 10_000
+_READERS = 4
+_BITE = 500
+_AGAIN_SECONDS = 0.5
+_LONGEST_TIMER = 60.0
+_SETTLING_SECONDS = 5.0
 
 log = structlog.get_logger("wamp_bridge.outbox")
 
 
-class Recipient(Protocol):
-    """Where deliveries go, and how. What it says may change while deliveries wait."""
-
-    @property
-    def lane(self) -> Hashable:
-        """What tells this recipient from every other."""
-
-    @property
-    def app(self) -> str:
-        """The app that owns it."""
-
-    @property
-    def url(self) -> str:
-        """Its callback URL."""
-
-    @property
-    def resting(self) -> bool:
-        """Whether it is withdrawn: nothing is sent then, and no attempt counted."""
-
-    @property
-    def ordered(self) -> bool:
-        """Whether it takes one at a time, in the order of arrival."""
-
-    @property
-    def concurrency(self) -> int:
-        """How many it takes at once."""
-
-
-@dataclass(slots=True)
-class Delivery:
-    """One body on its way; `id` is the `webhook-id` of each attempt."""
-
-    body: bytes
-    about: str
-    id: str = field(default_factory=lambda: new_id("msg"))
-    attempts: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class _Lane:
-    recipient: Recipient
-    waiting: deque[Delivery] = field(default_factory=deque)
-    running: set[asyncio.Task[None]] = field(default_factory=set)
-    timers: dict[str, tuple[asyncio.TimerHandle, Delivery]] = field(default_factory=dict)
-
-    @property
-    def empty(self) -> bool:
-        return not (self.waiting or self.running or self.timers)
-
-
 class Outbox:
-    """Takes deliveries and sees to it that each arrives or is given up with a word."""
+    """Sees to it that each delivery arrives, or becomes a dead letter.
+
+    Args:
+        sender: Who posts.
+        store: Where deliveries wait.
+        directory: Who the recipients are.
+        declined: Told which recipient answered 410 Gone.
+        clock: Unix seconds.
+
+    Attributes:
+        stocks: How many deliveries each app has.
+    """
 
     def __init__(
         self,
         sender: Sender,
+        store: Store,
+        directory: Directory,
         declined: Callable[[Recipient], None],
-        schedule: Sequence[float] = SCHEDULE,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """Told who posts, whom to tell that a recipient answered 410 Gone, and the schedule."""
+        self.stocks: defaultdict[str, Stock] = defaultdict(Stock)
         self._sender = sender
+        self._store = store
+        self._directory = directory
         self._declined = declined
-        self._schedule = schedule
-        self._lanes: dict[Hashable, _Lane] = {}
+        self._clock = clock
+        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._backlog: dict[tuple[str, str], LaneCount] = {}
+        self._hands = Hands()
+        self._readers = asyncio.Semaphore(_READERS)
+        self._hurried: set[asyncio.Task[None]] = set()
+        self._settling = Settling(store.deliveries, self._settled)
+        self._closing = False
 
     @property
     def waiting(self) -> int:
         """How many deliveries have not arrived yet."""
-        return sum(
-            len(lane.waiting) + len(lane.running) + len(lane.timers)
-            for lane in self._lanes.values()
-        )
+        return sum(stock.waiting for stock in self.stocks.values())
 
-    def put(self, recipient: Recipient, delivery: Delivery) -> None:
-        """Take a delivery; it is sent as soon as its lane allows."""
-        lane = self._lanes.get(recipient.lane)
-        if lane is None:
-            lane = self._lanes[recipient.lane] = _Lane(recipient)
-        lane.waiting.append(delivery)
-        if len(lane.waiting) > LANE_LIMIT:
-            self._give_up(lane, lane.waiting.popleft(), "more deliveries wait than are kept")
-        self._pump(lane)
+    async def load(self) -> None:
+        """Count what the store kept, before anything new comes. Raises `StoreError`."""
+        for count in await self._store.deliveries.lanes():
+            self._backlog[count.app, count.lane] = count
+            self.stocks[count.app].wait(count.number, count.size)
+        for count in await self._store.dead_letters.counts():
+            self.stocks[count.app].bury(count.number, count.size)
+
+    def start(self) -> None:
+        """Begin to send what the store kept. The recipients are known."""
+        for app, name in [*self._backlog]:
+            self._pump(self._lane(app, name))
+
+    def kept(self, records: Iterable[DeliveryRecord]) -> None:
+        """Take note of deliveries that the store has from now on."""
+        touched: dict[Lane, None] = {}
+        for record in records:
+            size = len(record.body)
+            self.stocks[record.app].wait(1, size)
+            lane = self._lane(record.app, record.lane)
+            lane.number += 1
+            lane.size += size
+            resting = lane.recipient is None or lane.recipient.resting
+            lane.told(record, room=not resting and self._hands.room)
+            touched[lane] = None
+        for lane in touched:
+            self._pump(lane)
 
     def resume(self, recipient: Recipient) -> None:
         """A recipient is back: all that waits for it is due at once, in order."""
-        lane = self._lanes.get(recipient.lane)
+        lane = self._lanes.get((recipient.app, recipient.lane))
         if lane is None:
             return
-        for identifier in sorted(lane.timers, reverse=True):
-            timer, delivery = lane.timers.pop(identifier)
-            timer.cancel()
-            lane.waiting.appendleft(delivery)
-        self._pump(lane)
+        lane.succeeded()
+        if lane.due_at is None and not lane.unsettled:
+            self._pump(lane)
+        elif not lane.hastening:
+            lane.hastening = True  # or what was never tried would go before what was
+            lane.awaited = set(lane.unsettled)
+            if not lane.awaited:
+                self._hurry(lane)
+
+    def _hurry(self, lane: Lane) -> None:
+        task = asyncio.create_task(self._hasten(lane), name="hasten deliveries")
+        self._hurried.add(task)
+        task.add_done_callback(self._hurried.discard)
+
+    def resume_app(self, app: str) -> None:
+        """An app is back: so are its recipients, save those that rest for another reason."""
+        for lane in [*self._lanes.values()]:
+            if lane.app == app and lane.recipient is not None and not lane.recipient.resting:
+                self.resume(lane.recipient)
+
+    def revived(self, app: str, lane: str, number: int, size: int) -> None:
+        """Dead letters of an app wait again, in a lane."""
+        self.stocks[app].die(-number, -size)
+        waiting = self._lane(app, lane)
+        waiting.number += number
+        waiting.size += size
+        waiting.start_over()
+        self._pump(waiting)
 
     def drop(self, recipient: Recipient) -> None:
-        """A recipient was taken back: what waits for it is given up."""
-        lane = self._lanes.pop(recipient.lane, None)
-        if lane is None:
-            return
-        for timer, delivery in lane.timers.values():
-            timer.cancel()
-            self._give_up(lane, delivery, "its endpoint was taken back")
-        lane.timers.clear()
-        while lane.waiting:
-            self._give_up(lane, lane.waiting.popleft(), "its endpoint was taken back")
+        """A recipient was taken back: what waits for it becomes dead letters."""
+        key = recipient.app, recipient.lane
+        if key in self._lanes or key in self._backlog:
+            self._give_up(self._lane(*key))
+
+    def stop(self) -> None:
+        """Begin no more attempts; those under way end in their time."""
+        self._closing = True
+
+    async def idle(self) -> None:
+        """Wait until no attempt is under way."""
+        while tasks := [task for lane in self._lanes.values() for task in lane.running.values()]:
+            await asyncio.wait(tasks)
 
     async def close(self) -> None:
-        """Stop sending; says how many deliveries are lost with the process."""
-        lost = self.waiting
-        tasks = [task for lane in self._lanes.values() for task in lane.running]
-        for lane in self._lanes.values():
-            for timer, _ in lane.timers.values():
-                timer.cancel()
-        self._lanes.clear()
+        """Stop sending. An attempt that is cut doesn't count; what waits, waits in the store."""
+        self._closing = True
+        lanes = [*self._lanes.values()]
+        tasks = [task for lane in lanes for task in lane.running.values()]
+        tasks += [lane.reading for lane in lanes if lane.reading is not None]
+        tasks += [lane.ending for lane in lanes if lane.ending is not None]
+        tasks += self._hurried
+        for lane in lanes:
+            if lane.timer is not None:
+                lane.timer.cancel()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if lost:
-            log.warning("deliveries lost, for they are kept in memory only", deliveries=lost)
+        if left := await self._settling.close(_SETTLING_SECONDS):
+            log.warning("deliveries will be made again", deliveries=left, reason="store fails")
+        self._lanes.clear()
 
-    def _pump(self, lane: _Lane) -> None:
-        limit = 1 if lane.recipient.ordered else lane.recipient.concurrency
-        blocked = lane.recipient.ordered and lane.timers
-        while (
-            lane.waiting
-            and len(lane.running) < limit
-            and not lane.recipient.resting
-            and not blocked
-        ):
-            task = asyncio.create_task(self._attempt(lane, lane.waiting.popleft()))
-            lane.running.add(task)
-            task.add_done_callback(partial(self._attempted, lane))
-        if lane.empty:
-            self._lanes.pop(lane.recipient.lane, None)
+    # Lanes.
 
-    def _attempted(self, lane: _Lane, task: asyncio.Task[None]) -> None:
-        lane.running.discard(task)
-        if self._lanes.get(lane.recipient.lane) is lane:
-            self._pump(lane)
-        if not task.cancelled():
-            task.result()
+    def _lane(self, app: str, name: str) -> Lane:
+        lane = self._lanes.get((app, name))
+        if lane is not None:
+            return lane
+        recipient = self._directory.find(app, name)
+        lane = self._lanes[app, name] = Lane(app, name, recipient, self._hands)
+        count = self._backlog.pop((app, name), None)
+        if count is not None:
+            lane.number, lane.size = count.number, count.size
+            lane.behind, lane.due_at = True, 0.0
+        if recipient is None:
+            self._give_up(lane)
+        return lane
 
-    async def _attempt(self, lane: _Lane, delivery: Delivery) -> None:
-        delivery.attempts += 1
-        recipient, wait = lane.recipient, 0.0
-        started = time.monotonic()
+    def _pump(self, lane: Lane) -> None:
+        """Send what may be sent now, read what is missing, and see when to look again."""
+        if self._closing or self._lanes.get((lane.app, lane.name)) is not lane:
+            return
+        if lane.gone is not None:
+            self._give_up(lane)
+            return
+        recipient = lane.recipient
+        if recipient is None or recipient.resting:
+            lane.empty_hand()
+        elif not lane.hastening:
+            self._send(lane, recipient)
+        self._forget_if_empty(lane)
+
+    def _send(self, lane: Lane, recipient: Recipient) -> None:
+        if lane.ordered != recipient.ordered:
+            lane.start_over()
+            lane.ordered = recipient.ordered
+        now = self._clock()
+        while not self._settling.full and (record := lane.next(now)) is not None:
+            task = asyncio.create_task(self._attempt(lane, recipient, record))
+            lane.running[record.seq] = task
+            task.add_done_callback(partial(self._attempted, lane, record))
+        if lane.wants(now):
+            lane.reading = asyncio.create_task(self._read(lane))
+        self._wake(lane, now)
+
+    def _wake(self, lane: Lane, now: float) -> None:
+        if lane.timer is not None:
+            lane.timer.cancel()
+            lane.timer = None
+        at = now + _AGAIN_SECONDS if self._settling.full else lane.wakes_at(now)
+        if at is not None:
+            # Not for too long at once, for the clock may be set.
+            delay = min(max(at - now, 0.0) + 0.001, _LONGEST_TIMER)
+            lane.timer = asyncio.get_running_loop().call_later(delay, self._pump, lane)
+
+    def _forget_if_empty(self, lane: Lane) -> None:
+        if lane.number == 0 and not lane.hand and lane.quiet and lane.ending is None:
+            if lane.timer is not None:
+                lane.timer.cancel()
+            self._lanes.pop((lane.app, lane.name), None)
+
+    # Attempts.
+
+    async def _attempt(self, lane: Lane, recipient: Recipient, record: DeliveryRecord) -> None:
+        policy = self._directory.policy(recipient)
+        at, began = self._clock(), time.monotonic()
         try:
-            answer = await self._sender.post(
-                recipient.app,
-                recipient.url,
-                delivery.body,
-                message=delivery.id,
-                attempt=delivery.attempts,
-                within=ATTEMPT_SECONDS,
-            )
-        except SendError as error:
-            reason = str(error)
-        else:
-            if answer.accepted:
-                return
-            reason = f"status {answer.status}"
-            wait = _asked_wait(answer)
-            if answer.status == HTTPStatus.GONE:
-                self._give_up(lane, delivery, "the app answered 410 Gone")
-                self._declined(recipient)
-                return
-        log.info(
-            "delivery failed",
-            delivery=delivery.id,
-            about=delivery.about,
-            app=recipient.app,
-            attempt=delivery.attempts,
-            reason=reason,
-            seconds=round(time.monotonic() - started, 3),
+            failed = await attempt(self._sender, recipient, record, within=policy.timeout, now=at)
+        except Exception as error:  # whatever it is, the delivery must not be forgotten over it
+            log.exception("delivery fails", delivery=record.id, app=lane.app)
+            failed = Failed(f"the bridge could not send it ({type(error).__name__})")
+        if failed is None:
+            lane.succeeded()
+            self._settling.put(Outcome(lane, record, None))
+            return
+        seconds, number, wait = time.monotonic() - began, record.attempts + 1, None
+        if lane.gone is None and not failed.gone:
+            wait = wait_before(policy, number, failed.asked)
+        noted = FailedAttempt(
+            delivery=record.seq,
+            number=number,
+            at=at,
+            seconds=seconds,
+            status=failed.status,
+            error=failed.error,
+            answer=failed.answer,
+            due_at=None if wait is None else at + seconds + wait,
         )
-        self._again(lane, delivery, reason, wait)
+        self._failed(lane, record, noted)
+        if failed.gone:
+            self._declined(recipient)
 
-    def _again(self, lane: _Lane, delivery: Delivery, reason: str, wait: float) -> None:
-        if self._lanes.get(lane.recipient.lane) is not lane:
-            self._give_up(lane, delivery, "its endpoint was taken back")
-            return
-        if delivery.attempts >= len(self._schedule):
-            self._give_up(lane, delivery, reason)
-            return
-        spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load, keeps no secret
-        delay = max(self._schedule[delivery.attempts] * spread, wait)
-        loop = asyncio.get_running_loop()
-        lane.timers[delivery.id] = (loop.call_later(delay, self._due, lane, delivery), delivery)
-
-    def _due(self, lane: _Lane, delivery: Delivery) -> None:
-        del lane.timers[delivery.id]
-        lane.waiting.appendleft(delivery)
+    def _attempted(self, lane: Lane, record: DeliveryRecord, _task: asyncio.Task[None]) -> None:
+        del lane.running[record.seq]
         self._pump(lane)
 
-    def _give_up(self, lane: _Lane, delivery: Delivery, reason: str) -> None:
-        log.warning(
-            "delivery given up",
-            delivery=delivery.id,
-            about=delivery.about,
-            app=lane.recipient.app,
-            attempts=delivery.attempts,
-            reason=reason,
+    def _failed(self, lane: Lane, record: DeliveryRecord, failed: FailedAttempt) -> None:
+        log.info(
+            "delivery failed",
+            delivery=record.id,
+            type=record.type,
+            uri=record.uri,
+            app=lane.app,
+            attempt=failed.number,
+            reason=failed.error,
+            seconds=round(failed.seconds, 3),
         )
+        self.stocks[lane.app].failed += 1
+        lane.failed(self._clock())
+        if failed.due_at is None:
+            log.warning("dead letter", delivery=record.id, app=lane.app, reason=failed.error)
+        elif lane.ordered:
+            lane.put_back(replace(record, attempts=failed.number), failed.due_at)
+        self._settling.put(Outcome(lane, record, failed))
 
+    def _settled(self, outcome: Outcome) -> None:
+        lane, failed = outcome.lane, outcome.failed
+        if lane.awaited:
+            lane.awaited.discard(outcome.seq)
+            if not lane.awaited:
+                self._hurry(lane)
+        if failed is not None and failed.due_at is not None:
+            if not lane.ordered:
+                lane.fails_until(failed.due_at)
+            self._pump(lane)
+            return
+        lane.number -= 1
+        lane.size -= outcome.size
+        stock = self.stocks[lane.app]
+        if failed is None:
+            stock.arrived += 1
+            stock.wait(-1, -outcome.size)
+        else:
+            stock.die(1, outcome.size)
+        if lane.ordered or not lane.number or lane.rescan or lane.gone is not None:
+            self._pump(lane)
 
-def _asked_wait(answer: Answer) -> float:
-    """Seconds that `Retry-After` asks for. A date there is not obeyed: the schedule holds then."""
-    text = answer.retry_after or ""
-    return min(float(text), MAX_RETRY_AFTER_SECONDS) if text.isdecimal() else 0.0
+    # The store.
+
+    async def _read(self, lane: Lane) -> None:
+        try:
+            async with self._readers:
+                damaged = await read_more(self._store.deliveries, lane, self._clock())
+        except StoreError:  # which the store has told of
+            lane.paused_until = self._clock() + _AGAIN_SECONDS
+        else:
+            lane.number -= damaged
+            self.stocks[lane.app].die(damaged, 0)
+        finally:
+            lane.reading = None
+            self._pump(lane)
+
+    async def _hasten(self, lane: Lane) -> None:
+        """Make what failed before due at once; in bites, which others can come between."""
+        try:
+            while await self._store.deliveries.hasten(lane.app, lane.name, number=_BITE):
+                pass
+        except StoreError as error:
+            log.warning("retries are not hastened", app=lane.app, reason=str(error))
+        lane.hastening = False
+        if lane.ordered:
+            lane.due_at = None
+        else:
+            lane.fails_until(0.0)
+        self._pump(lane)
+
+    def _give_up(self, lane: Lane) -> None:
+        """Make dead letters of all that waits in a lane."""
+        lane.gone = TAKEN_BACK
+        lane.empty_hand()
+        if lane.timer is not None:
+            lane.timer.cancel()
+        if lane.ending is None and not self._closing:
+            lane.ending = asyncio.create_task(self._end(lane))
+
+    async def _end(self, lane: Lane) -> None:
+        try:
+            while lane.number > len(lane.held):
+                await self._end_some(lane)
+        finally:
+            lane.ending = None
+        self._forget_if_empty(lane)
+
+    async def _end_some(self, lane: Lane) -> None:
+        try:
+            counted = lane.number
+            number, size = await self._store.deliveries.give_up(
+                lane.app, lane.name, TAKEN_BACK, self._clock(), number=_BITE, but=lane.held
+            )
+        except StoreError:  # which the store has told of
+            await asyncio.sleep(_AGAIN_SECONDS)
+            return
+        if not number:
+            if lane.number == counted:  # more than there are
+                lane.number = len(lane.held)
+            return
+        lane.number -= number
+        lane.size -= size
+        self.stocks[lane.app].die(number, size)
+        log.warning("dead letters", app=lane.app, deliveries=number, reason=TAKEN_BACK)

@@ -21,6 +21,7 @@ import aiohttp
 from yarl import URL
 
 from wamp_bridge_server import __version__
+from wamp_bridge_server.callbacks import probes
 
 if TYPE_CHECKING:
     import socket
@@ -120,6 +121,7 @@ class Sender:
         destinations_of: Where the callbacks of an app may go, by its name; another object where
             that has changed. None where there is no such app.
         resolver: Finds the addresses of hosts; the system's if left out.
+        failed: Told of each POST that was sent and got no answer: its app, its URL, and why.
     """
 
     def __init__(
@@ -127,10 +129,12 @@ class Sender:
         signer_of: Callable[[str], WebhookSigner | None],
         destinations_of: Callable[[str], Destinations | None],
         resolver: AbstractResolver | None = None,
+        failed: Callable[[str, str, Failure], None] = lambda *_: None,
     ) -> None:
         self._signer_of = signer_of
         self._destinations_of = destinations_of
         self._resolver = resolver
+        self._failed = failed
         self._pools: dict[str, _Pool] = {}
         self._retired: set[_Pool] = set()
         self._open = False
@@ -181,9 +185,25 @@ class Sender:
             ):
                 return await _read(response)
         except TimeoutError:
+            self._failed(app, url, Failure.LATE)
             raise SendError(Failure.LATE, f"no answer within {within:.3g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise SendError(_failure_of(error)) from error
+            failure = _failure_of(error)
+            self._failed(app, url, failure)
+            raise SendError(failure) from error
+
+    async def probe(self, app: str, host: str, port: int, within: float) -> None:
+        """See whether an app's callbacks find somebody at a host and port.
+
+        Raises:
+            Nobody: They don't, or the bridge is going down, or the app is gone.
+            CannotTell: This machine can make no connection.
+        """
+        try:
+            destinations = self._destinations(app)
+        except SendError as error:
+            raise probes.Nobody(str(error)) from None
+        await probes.probe(destinations, host, port, within)
 
     @asynccontextmanager
     async def _pool(self, app: str) -> AsyncIterator[_Pool]:

@@ -42,7 +42,7 @@ from wamp_bridge_server.config import (
     hash_token,
 )
 from wamp_bridge_server.config.tokens import make_token
-from wamp_bridge_server.devrouter.ports import free_port, is_free
+from wamp_bridge_server.devrouter.ports import free_port, obstacle
 
 if TYPE_CHECKING:
     from wamp_bridge_server.devrouter import CrossbarRouter
@@ -67,7 +67,7 @@ class _Options:
     data: Path | None
 
 
-@click.command("dev")
+@click.command("dev", short_help="Run a router, a bridge and a store in one.")
 @click.option(
     "--listen",
     callback=checked(checks.address),
@@ -162,10 +162,11 @@ def command(
 
 def _available(address: Address, option: str, *, asked: bool) -> Address:
     """An address that can be listened on: the default one gives way, one that was asked for not."""
-    if address.port == 0 or is_free(address.host, address.port):
+    reason = obstacle(address.host, address.port)
+    if reason is None:
         return address
     if asked:
-        raise Refusal(f"{option} {address}: can't be listened on, it is in use")
+        raise Refusal(f"{option} {address}: can't be listened on: {reason}")
     log.warning("port is taken, a free one is used", option=option, taken=str(address))
     return Address(address.host, 0)
 

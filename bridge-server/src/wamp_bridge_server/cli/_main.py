@@ -15,7 +15,7 @@ from wamp_bridge_server.cli._failures import one_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = ("serve", "dev", "check", "key")
+_COMMANDS = ("serve", "dev", "check", "key", "dead-letters")
 _SIGINT_STATUS = 130  # as shells have it for a program that SIGINT ended
 
 
@@ -45,7 +45,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"wamp_bridge_server.cli._{cmd_name}")
+        module = importlib.import_module(f"wamp_bridge_server.cli._{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

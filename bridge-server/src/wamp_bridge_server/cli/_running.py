@@ -13,6 +13,7 @@ import structlog
 import uvloop
 
 from wamp_bridge_server.cli._failures import Failure
+from wamp_bridge_server.limits import open_more_files
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
@@ -33,6 +34,7 @@ def run(main: Coroutine[Any, Any, None], *, hangup: Callable[[], None] | None = 
         main: What is run; it cleans up when it is cancelled.
         hangup: Is called at each SIGHUP, which else ends as SIGTERM does.
     """
+    open_more_files()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_signalled(main, hangup))
 

@@ -1,6 +1,7 @@
 """What a bridge is told: the structs, and where they come from."""
 
 from wamp_bridge_server.config._callbacks import callback_rule
+from wamp_bridge_server.config._deliveries import OF_A_SUBSCRIPTION as DELIVERY_CHECKS
 from wamp_bridge_server.config._environment import PREFIX
 from wamp_bridge_server.config._errors import ConfigError, Problem
 from wamp_bridge_server.config._load import check_listener, load, parse
@@ -11,8 +12,10 @@ from wamp_bridge_server.config._model import (
     AppConfig,
     AuthMethod,
     CallbackRule,
+    CallConfig,
     Config,
     CrossbarKey,
+    DeliveryConfig,
     Permissions,
     RouterAuth,
     RouterConfig,
@@ -25,16 +28,19 @@ from wamp_bridge_server.config._model import (
 from wamp_bridge_server.config._secrets import read_reference
 
 __all__ = [
+    "DELIVERY_CHECKS",
     "EVERYTHING",
     "PREFIX",
     "Action",
     "Address",
     "AppConfig",
     "AuthMethod",
+    "CallConfig",
     "CallbackRule",
     "Config",
     "ConfigError",
     "CrossbarKey",
+    "DeliveryConfig",
     "Permissions",
     "Problem",
     "RouterAuth",

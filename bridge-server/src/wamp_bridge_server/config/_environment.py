@@ -54,6 +54,7 @@ _ROOT: dict[Path, Shape] = {
     ("tls",): "table",
     ("tls", "cert"): "text",
     ("tls", "key"): "text",
+    ("grace",): "value",
     ("apps",): "table",
 }
 _APP: dict[Path, Shape] = {
@@ -72,6 +73,18 @@ _APP: dict[Path, Shape] = {
     ("crossbar", "key"): "text",
     ("crossbar", "secret"): "text",
     ("anonymous",): "value",
+    ("calls",): "table",
+    ("calls", "keep"): "value",
+    ("calls", "running"): "value",
+    ("deliveries",): "table",
+    ("deliveries", "schedule"): "value",
+    ("deliveries", "jitter"): "value",
+    ("deliveries", "timeout"): "value",
+    ("deliveries", "retry_after"): "value",
+    ("deliveries", "dead_letters"): "value",
+    ("deliveries", "most"): "value",
+    ("deliveries", "most_bytes"): "value",
+    ("deliveries", "history"): "value",
 }
 
 

@@ -165,6 +165,36 @@ class CrossbarKey(msgspec.Struct, frozen=True, kw_only=True):
     secret: Secret
 
 
+class CallConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """An app's asynchronous calls.
+
+    Each is kept for `keep` seconds after its end. `running` are how many may be under way at once.
+    """
+
+    keep: float = 86_400.0
+    running: int = 1_000
+
+
+class DeliveryConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How events and outcomes are delivered, and how much of them is kept. Times are in seconds.
+
+    `schedule` are the waits before each attempt, counted from the one before, each more or less by
+    the share `jitter`. `timeout` is how long an attempt may take, `retry_after` how much wait an
+    app may ask for. Dead letters are kept for `dead_letters`. Of what waits and what is dead,
+    `most` deliveries and `most_bytes` of their bodies are kept for an app. `history` is how many
+    events of a topic are asked of the router after an absence.
+    """
+
+    schedule: tuple[float, ...] = (0, 5, 300, 1800, 7200, 18000, 36000, 36000)
+    jitter: float = 0.2
+    timeout: float = 15.0
+    retry_after: float = 3600.0
+    dead_letters: float = 30 * 86_400.0
+    most: int = 1_000_000
+    most_bytes: int = 1024**3
+    history: int = 1000
+
+
 class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A tenant of the bridge.
 
@@ -172,6 +202,7 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     `sources` are URLs of dispatchers that need no announcement. `callbacks` is None where they may
     go to globally routable addresses, ports 80 and 443. `rate` is requests a second, None for no
     limit. `anonymous` lets requests of Crossbar's clients in that say nothing of who asks.
+    `calls` is about asynchronous ones. `deliveries` says how what is sent to it gets there.
     `router_auth` is None where the router section's holds.
     """
 
@@ -184,6 +215,8 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     rate: float | None = None
     crossbar: CrossbarKey | None = None
     anonymous: bool = False
+    calls: CallConfig = CallConfig()
+    deliveries: DeliveryConfig = DeliveryConfig()
     router_auth: RouterAuth | None = None
 
 
@@ -191,7 +224,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All that a bridge is told.
 
     `public_urls` (scheme, host and port alone) are the authorities that requests' signatures may
-    be made for. `tls` is None where the listener speaks plain HTTP.
+    be made for. `tls` is None where the listener speaks plain HTTP. `grace` is how many seconds
+    what is under way may take to end when the bridge goes down.
     """
 
     listen: Address = Address("127.0.0.1", 8181)
@@ -199,4 +233,5 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     tls: TlsConfig | None = None
     router: RouterConfig = RouterConfig()
     store: StoreConfig = StoreConfig()
+    grace: float = 25.0
     apps: Mapping[str, AppConfig] = msgspec.field(default_factory=dict)

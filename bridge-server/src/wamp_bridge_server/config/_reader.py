@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from wamp_bridge_server.config import checks
+from wamp_bridge_server.config import _deliveries, checks
 from wamp_bridge_server.config._callbacks import callback_rule
 from wamp_bridge_server.config._expiry import entry
 from wamp_bridge_server.config._model import (
     AppConfig,
     AuthMethod,
+    CallConfig,
     Config,
     CrossbarKey,
+    DeliveryConfig,
     Permissions,
     RouterAuth,
     RouterConfig,
@@ -102,6 +104,7 @@ def read(values: Mapping[str, Any], vault: Vault, report: Report) -> Config:
         tls=_tls(root.table("tls"), vault),
         router=_router(root.table("router"), vault),
         store=_store(root.table("store")),
+        grace=root.get("grace", checks.grace, defaults.grace),
         apps=_apps(root.table("apps"), vault),
     )
     root.done()
@@ -216,6 +219,8 @@ def _app(name: str, table: _Table, vault: Vault) -> AppConfig:
         rate=table.get("rate", checks.rate, None),
         crossbar=_crossbar(table.table("crossbar"), vault),
         anonymous=table.get("anonymous", checks.boolean, default=False),
+        calls=_called(table.table("calls")),
+        deliveries=_delivered(table.table("deliveries")),
         router_auth=_auth(table.table("router_auth"), vault),
     )
     table.done()
@@ -257,6 +262,42 @@ def _crossbar(table: _Table | None, vault: Vault) -> CrossbarKey | None:
     if lacking := sorted({"key", "secret"} - set(table.keys())):
         table.report(table.path, f"lacks {' and '.join(lacking)}")
     return None if key is None or secret is None else CrossbarKey(key=key, secret=secret)
+
+
+def _called(table: _Table | None) -> CallConfig:
+    default = CallConfig()
+    if table is None:
+        return default
+    kept = _deliveries.seconds(0, _deliveries.MOST_KEPT)
+    calls = CallConfig(
+        keep=table.get("keep", kept, default.keep),
+        running=table.get("running", _deliveries.count, default.running),
+    )
+    table.done()
+    return calls
+
+
+def _delivered(table: _Table | None) -> DeliveryConfig:
+    default = DeliveryConfig()
+    if table is None:
+        return default
+    seconds, most = _deliveries.seconds, _deliveries.MOST_TIMEOUT
+    deliveries = DeliveryConfig(
+        schedule=table.get("schedule", _deliveries.schedule, default.schedule),
+        jitter=table.get("jitter", _deliveries.share, default.jitter),
+        timeout=table.get("timeout", seconds(_deliveries.LEAST_TIMEOUT, most), default.timeout),
+        retry_after=table.get(
+            "retry_after", seconds(0, _deliveries.MOST_WAIT), default.retry_after
+        ),
+        dead_letters=table.get(
+            "dead_letters", seconds(0, _deliveries.MOST_KEPT), default.dead_letters
+        ),
+        most=table.get("most", _deliveries.count, default.most),
+        most_bytes=table.get("most_bytes", _deliveries.count, default.most_bytes),
+        history=table.get("history", _deliveries.history, default.history),
+    )
+    table.done()
+    return deliveries
 
 
 def _permissions(table: _Table | None) -> Permissions:

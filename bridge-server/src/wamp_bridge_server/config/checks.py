@@ -26,6 +26,7 @@ _UNWRITTEN = re.compile(r"[^!-~]|\\")  # backslashes, and what goes as %XX
 _MORE = re.compile(r"\][^:]")  # behind an address in brackets
 _MAX_URL = 2048
 _MAX_CROSSBAR_KEY = 256
+MAX_GRACE = 3600.0
 MIN_RATE, MAX_RATE = 0.01, 1_000_000.0
 _MAX_PORT = 65535
 _SECRET_BYTES = 32
@@ -103,9 +104,17 @@ def address(value: Any) -> Address:
             raise Wrong(f"has brackets around what is no IPv6 address: {given!r}")
     elif ":" in host:
         raise Wrong(f"must have brackets around an IPv6 address, as [::1]:8181, not {given!r}")
-    if not re.fullmatch(r"[^\s\[\]/@#?]+", host):
+    if not re.fullmatch(r"[^\s\[\]/@#?]+", host) or not _is_host(host):
         raise Wrong(f"has no valid host: {given!r}")
     return Address(host, port_number(port))
+
+
+def _is_host(host: str) -> bool:
+    """Whether a host can be looked up: no label of it is empty or too long."""
+    try:
+        return bool(host.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def port_number(text: str) -> int:
@@ -121,6 +130,15 @@ def rate(value: Any) -> float:
         raise Wrong(f"must be a number of requests a second, not {kind(value)}")
     if not MIN_RATE <= value <= MAX_RATE:  # which NaN isn't either
         raise Wrong(f"must be {MIN_RATE:g} to {MAX_RATE:.0f} requests a second, not {value}")
+    return float(value)
+
+
+def grace(value: Any) -> float:
+    """Seconds for what is under way when the bridge goes down."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Wrong(f"must be a number of seconds, not {kind(value)}")
+    if not 0 <= value <= MAX_GRACE:  # which NaN isn't either
+        raise Wrong(f"must be 0 to {MAX_GRACE:.0f} seconds, not {value}")
     return float(value)
 
 
@@ -245,7 +263,8 @@ def _url(url: str, schemes: tuple[str, ...], expected: str | None = None) -> Spl
         raise Wrong(f"is a URL of more than {_MAX_URL} characters")
     try:
         parts = urlsplit(url)
-        sound = bool(parts.hostname) and parts.port != 0 and not _MORE.search(parts.netloc)
+        host, more = parts.hostname or "", _MORE.search(parts.netloc)
+        sound = _is_host(host) and parts.port != 0 and not more
     except ValueError:
         sound = False
     if not sound or parts.scheme not in schemes or _UNWRITTEN.search(url):

@@ -30,6 +30,7 @@ def node_config(
     roles: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     auth: Mapping[str, Any] | None = None,
     web: Mapping[str, Mapping[str, Any]] | None = None,
+    store: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Make the configuration of a node with one router, one realm and one port.
 
@@ -44,6 +45,7 @@ def node_config(
             everyone joins with the role `anonymous`.
         web: Crossbar's web services by their paths, which the port then has beside; for instance
             `{"call": {"type": "caller", "realm": ..., "role": ..., "options": {}}}`.
+        store: Crossbar's `store` section of the realm, which says of which topics it keeps history.
     """
     options = {"max_message_size": MAX_MESSAGE_SIZE}
     rawsocket: dict[str, Any] = {"serializers": SERIALIZERS, "options": options}
@@ -74,6 +76,7 @@ def node_config(
                 "id": "router",
                 "realms": [
                     {
+                        **({} if store is None else {"store": dict(store)}),
                         "name": realm,
                         "roles": [
                             {"name": name, "permissions": [dict(item) for item in permissions]}

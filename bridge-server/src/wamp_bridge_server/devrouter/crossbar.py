@@ -19,7 +19,7 @@ from wamp_bridge_server.devrouter.config import node_config
 from wamp_bridge_server.devrouter.environment import LOG_TAIL, crossbar_executable
 from wamp_bridge_server.devrouter.errors import RouterError
 from wamp_bridge_server.devrouter.handshake import router_answers
-from wamp_bridge_server.devrouter.ports import free_port, is_free
+from wamp_bridge_server.devrouter.ports import free_port, obstacle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +45,7 @@ class CrossbarRouter:
         roles: See `node_config`.
         auth: See `node_config`.
         web: See `node_config`.
+        store: See `node_config`.
         progress: Is told, in a sentence, what takes long.
     """
 
@@ -59,6 +60,7 @@ class CrossbarRouter:
         roles: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
         auth: Mapping[str, Any] | None = None,
         web: Mapping[str, Mapping[str, Any]] | None = None,
+        store: Mapping[str, Any] | None = None,
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self.host = host
@@ -70,6 +72,7 @@ class CrossbarRouter:
         self._roles = roles
         self._auth = auth
         self._web = web
+        self._store = store
         self._progress = progress
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._group: int | None = None
@@ -106,16 +109,17 @@ class CrossbarRouter:
         """Start the router and return when it lets sessions in.
 
         Raises:
-            RouterError: The environment can't be made, the port is taken, the router ended or did
-                not answer within `timeout` seconds.
+            RouterError: The environment can't be made, the address can't be listened on, the router
+                ended or did not answer within `timeout` seconds.
         """
         if self.running:
             return
         executable = self._executable or crossbar_executable(progress=self._progress)
+        reason = obstacle(self.host, self.port)
+        if reason is not None:
+            raise RouterError(f"cannot start the router at {self._authority}: {reason}")
         if self.port == 0:
             self.port = free_port(self.host)
-        elif not is_free(self.host, self.port):
-            raise RouterError(f"cannot start the router: {self._authority} is in use")
         try:
             self._spawn(executable)
             self._wait_until_ready(timeout)
@@ -180,6 +184,7 @@ class CrossbarRouter:
             roles=self._roles,
             auth=self._auth,
             web=self._web,
+            store=self._store,
         )
         # It holds the tickets and secrets of those who may join.
         target = os.open(node / "config.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

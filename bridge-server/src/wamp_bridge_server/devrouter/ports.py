@@ -12,13 +12,19 @@ _HIGHEST: Final = 32_767
 _RANGE_FILE: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
-def is_free(host: str, port: int) -> bool:
-    """Tell whether one could listen at this address now."""
+def obstacle(host: str, port: int) -> str | None:
+    """What keeps one from listening at this address now; None where nothing does."""
     try:
         with socket.create_server((host, port), family=_family(host)):
-            return True
-    except OSError:
-        return False
+            return None
+    except OSError as error:
+        # Python adds the address, in brackets.
+        return str(error.strerror).partition(" (")[0].lower()
+
+
+def is_free(host: str, port: int) -> bool:
+    """Tell whether one could listen at this address now."""
+    return obstacle(host, port) is None
 
 
 def free_port(host: str) -> int:

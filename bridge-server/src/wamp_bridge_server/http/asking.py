@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import msgspec
-from aiohttp import web
 
 from wamp_bridge_server.errors import (
     Malformed,
@@ -20,6 +19,9 @@ from wamp_bridge_server.errors import (
 from wamp_bridge_server.values import BadBinary, BadText, admit
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
+    from wamp_bridge_server.http.admission import Request
     from wamp_bridge_server.services.apps import App
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -82,13 +84,18 @@ class Asking:
             raise Unprocessable(f'"{where}" can\'t be taken: {error}.') from None
 
 
-async def read(request: web.Request) -> bytes:
+async def read(request: web.Request, place: Request) -> bytes:
     """The body of a request, as it came.
+
+    Args:
+        request: The request.
+        place: What it has of the bridge.
 
     Raises:
         Malformed: The client went away before its end.
         TooLarge: It is over the limit.
         TooLate: It did not come in time.
+        Unavailable: The bodies of all requests are over theirs.
         UnsupportedMediaType: It is compressed, which nobody undoes here.
     """
     if is_compressed(request):
@@ -96,15 +103,25 @@ async def read(request: web.Request) -> bytes:
     length = request.content_length
     if length is not None and length > MAX_BODY_BYTES:
         raise _too_large()
+    if not request.can_read_body:
+        return b""
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            return await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        raise _too_large() from None
+            return await _read(request, place)
     except TimeoutError:
         raise TooLate(f"The body did not come within {BODY_SECONDS:.0f} s.") from None
     except ConnectionError:  # nobody is there to read this; it is no error of ours
         raise Malformed("The body was cut off.") from None
+
+
+async def _read(request: web.Request, place: Request) -> bytes:
+    body = bytearray()
+    while chunk := await request.content.readany():
+        place.hold(len(chunk))
+        if len(body) + len(chunk) > MAX_BODY_BYTES:
+            raise _too_large()
+        body += chunk
+    return bytes(body)
 
 
 def _check_media_type(request: web.Request) -> None:

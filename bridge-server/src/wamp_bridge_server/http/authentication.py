@@ -20,6 +20,7 @@ from wamp_bridge_server.services.throttle import Failures, Rates
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from wamp_bridge_server.http.admission import Request
     from wamp_bridge_server.services.apps import App, Apps
     from wamp_bridge_server.store import Store
 
@@ -68,7 +69,7 @@ class Authentication:
         self._store = store
         self._rates = Rates()
 
-    async def asking(self, request: web.Request) -> Asking:
+    async def asking(self, request: web.Request, place: Request) -> Asking:
         """Find out who asks, by signature, header or else body, and read the body.
 
         Raises:
@@ -77,21 +78,26 @@ class Authentication:
             TooLarge: The body is over the limit.
             TooLate: The body did not come in time.
             TooFast: The app asks too often, or its address failed too often.
+            Unavailable: The bridge has as much to do as it takes.
             StoreError: The nonce of a signature can't be spent now.
         """
         signed = self.claimed(request)
         app = self.by_header(request) if signed is None else None
         if signed is None and app is None and is_compressed(request):
             raise Unauthenticated  # a token in there can't be read
-        text = await read(request)
+        if app is not None:
+            place.admit(app.name)
+        text = await read(request, place)
         if signed is not None:
             app = await self.by_signature(request, signed, text)
         if app is None:
             app = self._by_body(request, text)
-        return self.admit(Asking(request, app, text))
+        return self.admit(Asking(request, app, text), place)
 
-    def admit(self, ask: Asking) -> Asking:
-        """Let an app in whose request is proven. Raises `TooFast`."""
+    def admit(self, ask: Asking, place: Request) -> Asking:
+        """Let an app in whose request is proven. Raises `TooFast` and `Unavailable`."""
+        if place.app is None:
+            place.admit(ask.app.name)
         self._rates.take(ask.app.name, ask.app.rate)
         return ask
 

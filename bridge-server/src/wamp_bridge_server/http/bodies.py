@@ -36,6 +36,9 @@ class Subscription(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     match: str | None = None
     ordered: bool | None = None
     concurrency: int | None = None
+    schedule: list[float] | None = None
+    timeout: float | None = None
+    dead_letters: float | None = None
 
 
 class Register(_Body):
@@ -122,6 +125,21 @@ class Heartbeat(_Body):
     endpoints: list[str] | dict[str, str | None] | None = None
 
 
+class DeadLetters(_Body):
+    """`POST /dead-letters/replay/`: which; all where nothing is said."""
+
+    endpoint: str | None = None
+    uri: str | None = None
+    since: float | None = None
+    until: float | None = None
+    error: str | None = None
+    limit: int | None = None
+
+
+class Nothing(_Body):
+    """A request that the path says all of."""
+
+
 register = msgspec.json.Decoder(Register)
 subscribe = msgspec.json.Decoder(Subscribe)
 take_back = msgspec.json.Decoder(TakeBack)
@@ -130,3 +148,5 @@ publish = msgspec.json.Decoder(Publish)
 announce = msgspec.json.Decoder(Announce)
 withdraw = msgspec.json.Decoder(Withdraw)
 heartbeat = msgspec.json.Decoder(Heartbeat)
+dead_letters = msgspec.json.Decoder(DeadLetters)
+nothing = msgspec.json.Decoder(Nothing)

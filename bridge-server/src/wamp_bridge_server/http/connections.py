@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
+from wamp_bridge_server.errors import RETRY_AFTER_SECONDS
 from wamp_bridge_server.http.answers import PROBLEM_TYPE, problem_document
 from wamp_bridge_server.http.gate import MAX_HEAD_BYTES, PROTOCOL, PROTOCOL_HEADER, SERVER, gate
 from wamp_bridge_server.identifiers import new_id
@@ -29,6 +30,7 @@ MAX_TARGET_BYTES = 16 * 1024
 
 HEAD_SECONDS = 30.0
 
+_TOO_MANY = HTTPStatus.SERVICE_UNAVAILABLE
 _TOO_LARGE = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 _TOO_LONG = HTTPStatus.REQUEST_URI_TOO_LONG
 _DETAILS = {
@@ -39,6 +41,7 @@ _DETAILS = {
         f"A request has at most {MAX_HEAD_BYTES // 1024} KiB before its body, "
         f"in at most {MAX_HEADER_LINES} lines."
     ),
+    _TOO_MANY: "The bridge has as many connections as it takes.",
 }
 
 log = structlog.get_logger("wamp_bridge.http")
@@ -47,18 +50,27 @@ log = structlog.get_logger("wamp_bridge.http")
 class Connection(web.RequestHandler):
     """One connection of a client."""
 
-    __slots__ = ("_body", "_head_bytes", "_head_timer")
+    __slots__ = ("_body", "_head_bytes", "_head_timer", "_server")
+
+    def __init__(self, server: _Server, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._server = server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Expect a first request."""
+        """Expect a first request, where there is room for one."""
         super().connection_made(transport)
+        self._server.open += 1
         self._body: StreamReader | None = None
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
-        self._expect_head()
+        if self._server.open > self._server.most:
+            self._refuse(_TOO_MANY)
+        else:
+            self._expect_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Expect nothing any more."""
+        self._server.open -= 1
         self._head_came()
         super().connection_lost(exc)
 
@@ -112,7 +124,7 @@ class Connection(web.RequestHandler):
 
     def _refuse(self, status: HTTPStatus) -> None:
         """Answer headers of which no request came yet, and close the connection."""
-        begun = self._head_bytes > 0
+        begun = self._head_bytes > 0 or status == _TOO_MANY
         self._head_came()
         if self._request_in_progress or self._messages:
             self.close()  # when what came before is answered: this is no answer to that
@@ -122,20 +134,29 @@ class Connection(web.RequestHandler):
             return
         if begun:
             request_id = new_id("req")
-            log.info("headers refused", request_id=request_id, status=int(status))
+            log.info("not read", request_id=request_id, status=int(status))
             transport.write(_answer(status, request_id))
         transport.close()
 
 
 class _Server(web.Server):
+    def __init__(self, handler: Any, most: int, **options: Any) -> None:
+        super().__init__(handler, **options)
+        self.most = most
+        self.open = 0
+
     def __call__(self) -> web.RequestHandler:
         return Connection(self, loop=asyncio.get_running_loop(), **self._kwargs)
 
 
 class Runner(web.AppRunner):
-    """Runs an application over such connections."""
+    """Runs an application over such connections, so many at most."""
 
-    __slots__ = ()
+    __slots__ = ("_most",)
+
+    def __init__(self, application: web.Application, most: int, **options: Any) -> None:
+        super().__init__(application, **options)
+        self._most = most
 
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
@@ -146,7 +167,7 @@ class Runner(web.AppRunner):
         }
         handler = partial(gate, handler=made.request_handler)
         factory = made.request_factory
-        return _Server(handler, request_factory=factory, **self._kwargs, **limits)
+        return _Server(handler, self._most, request_factory=factory, **self._kwargs, **limits)
 
 
 def _status_of(error: BaseException | None) -> HTTPStatus | None:
@@ -169,6 +190,7 @@ def _answer(status: HTTPStatus, request_id: str) -> bytes:
             "request_id": request_id,
         }
     )
+    retry = f"Retry-After: {RETRY_AFTER_SECONDS}\r\n" if status == _TOO_MANY else ""
     head = (
         f"HTTP/1.1 {status:d} {status.phrase}\r\n"
         f"Content-Type: {PROBLEM_TYPE}\r\n"
@@ -176,6 +198,7 @@ def _answer(status: HTTPStatus, request_id: str) -> bytes:
         f"{PROTOCOL_HEADER}: {PROTOCOL}\r\n"
         f"request-id: {request_id}\r\n"
         f"Server: {SERVER}\r\n"
+        f"{retry}"
         "Connection: close\r\n\r\n"
     )
     return head.encode("ascii") + body

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from wamp_bridge_server.backends.base import PublishOptions, Result
+    from wamp_bridge_server.http.admission import Admission, Request
     from wamp_bridge_server.http.authentication import Authentication
     from wamp_bridge_server.services.apps import App
     from wamp_bridge_server.services.calls import Calls
@@ -68,8 +69,13 @@ class CrossbarRequests:
     """Answers what Crossbar's HTTP clients ask."""
 
     def __init__(
-        self, authentication: Authentication, calls: Calls, publishing: Publishing
+        self,
+        admission: Admission,
+        authentication: Authentication,
+        calls: Calls,
+        publishing: Publishing,
     ) -> None:
+        self._admission = admission
         self._authentication = authentication
         self._calls = calls
         self._publishing = publishing
@@ -89,9 +95,10 @@ class CrossbarRequests:
             text = f"{request.method} is not for this path; {_METHODS} are."
             return _denied(HTTPStatus.METHOD_NOT_ALLOWED, text, {"Allow": _METHODS})
         try:
-            ask = await self._asking(request)
-            check_protocol(request)
-            return _answered(await do(ask.app, _event(ask.text)))
+            async with self._admission.request() as place:
+                ask = await self._asking(request, place)
+                check_protocol(request)
+                return _answered(await do(ask.app, _event(ask.text)))
         except (_Wrong, BadQuery, Problem, StoreError) as error:
             return _refused(error)
 
@@ -110,21 +117,23 @@ class CrossbarRequests:
         publication = await self._publishing.publish(app, topic, args, kwargs, _options(event))
         return {"id": publication}
 
-    async def _asking(self, request: web.Request) -> Asking:
+    async def _asking(self, request: web.Request, place: Request) -> Asking:
         """Find out who asks, by Crossbar's query or by all that the bridge takes elsewhere."""
         _check_type(request)
         authentication = self._authentication
         signed = authentication.claimed(request)
         app = authentication.by_header(request) if signed is None else None
         query = signed_query(request.raw_path, time.time()) if signed is None and not app else None
-        text = await read(request)
+        if app is not None:
+            place.admit(app.name)
+        text = await read(request, place)
         if signed is not None:
             app = await authentication.by_signature(request, signed, text)
         elif query is not None:
             app = await self._by_query(request, query, text)
         elif app is None:
             app = self._by_body(request, text)
-        return authentication.admit(Asking(request, app, text))
+        return authentication.admit(Asking(request, app, text), place)
 
     async def _by_query(self, request: web.Request, query: SignedQuery, text: bytes) -> App:
         authentication = self._authentication

@@ -5,29 +5,34 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from wamp_bridge_server.backends.base import Result
 from wamp_bridge_server.callbacks.envelopes import single_result
-from wamp_bridge_server.errors import Unprocessable
+from wamp_bridge_server.errors import Problem, Unprocessable
 from wamp_bridge_server.http import bodies
 from wamp_bridge_server.http.answers import answer, empty, unreadable
-from wamp_bridge_server.services.calls import (
-    DEFAULT_ASYNCHRONOUS_SECONDS,
-    DEFAULT_SECONDS,
-    status_of_outcome,
-)
+from wamp_bridge_server.http.idempotency import accepted, response_of
+from wamp_bridge_server.identifiers import new_id
+from wamp_bridge_server.services.asynchronous import DEFAULT_SECONDS as DEFAULT_ASYNCHRONOUS_SECONDS
+from wamp_bridge_server.services.asynchronous import Request
+from wamp_bridge_server.services.calls import DEFAULT_SECONDS
 from wamp_bridge_server.services.checks import (
     checked_destination,
     checked_timeout,
     checked_uri,
     checked_url,
 )
+from wamp_bridge_server.services.outcomes import described
+from wamp_bridge_server.store import StoreError
 from wamp_bridge_server.values import NotJson, to_json
 
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from wamp_bridge_server.backends.base import Result
     from wamp_bridge_server.http.asking import Asking
-    from wamp_bridge_server.services.calls import Calls, PendingCall
+    from wamp_bridge_server.http.idempotency import Repeats
+    from wamp_bridge_server.services.asynchronous import AsynchronousCalls
+    from wamp_bridge_server.services.calls import Calls
+    from wamp_bridge_server.services.idempotency import HeldKey
     from wamp_bridge_server.services.publishing import Publishing
 
 _DEFAULT_OPTIONS = bodies.PublicationOptions()
@@ -36,9 +41,17 @@ _DEFAULT_OPTIONS = bodies.PublicationOptions()
 class MessageRequests:
     """Answers the calls and publications that apps ask for."""
 
-    def __init__(self, calls: Calls, publishing: Publishing) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        asynchronous: AsynchronousCalls,
+        publishing: Publishing,
+        repeats: Repeats,
+    ) -> None:
         self._calls = calls
+        self._asynchronous = asynchronous
         self._publishing = publishing
+        self._repeats = repeats
 
     async def call(self, ask: Asking) -> web.Response:
         """`POST /call/PROCEDURE/`."""
@@ -46,18 +59,26 @@ class MessageRequests:
         procedure = checked_uri(ask.name)
         args, kwargs = _payload(ask, body)
         if body.callback is not None or _respond_async(ask.request):
-            return self._start(ask, body, procedure, args, kwargs)
+            request = _request(ask, body, procedure, args, kwargs)
+
+            async def begin(held: HeldKey | None) -> web.Response:
+                return await self._begin(ask, request, held)
+
+            return await self._repeats.answer(ask, body, begin, "respond-async")
         timeout = checked_timeout(body.timeout, DEFAULT_SECONDS)
-        return _result(await self._calls.call(ask.app, procedure, args, kwargs, timeout))
+
+        async def call(_: HeldKey | None) -> web.Response:
+            return _result(await self._calls.call(ask.app, procedure, args, kwargs, timeout))
+
+        return await self._repeats.answer(ask, body, call)
 
     async def read_call(self, ask: Asking) -> web.Response:
         """`GET /calls/ID/`."""
-        return answer(_described(self._calls.get(ask.app, ask.name)))
+        return answer(described(await self._asynchronous.get(ask.app, ask.name)))
 
     async def cancel_call(self, ask: Asking) -> web.Response:
         """`DELETE /calls/ID/`."""
-        await self._calls.cancel(ask.app, ask.name)
-        return answer(_described(self._calls.get(ask.app, ask.name)))
+        return answer(described(await self._asynchronous.cancel(ask.app, ask.name)))
 
     async def publish(self, ask: Asking) -> web.Response:
         """`POST /publish/TOPIC/`."""
@@ -65,38 +86,45 @@ class MessageRequests:
         topic = checked_uri(ask.name)
         args, kwargs = _payload(ask, body)
         options = (body.options or _DEFAULT_OPTIONS).for_wamp()
-        publication = await self._publishing.publish(ask.app, topic, args, kwargs, options)
-        if publication is None:
-            return empty(HTTPStatus.ACCEPTED)
-        return answer({"publication": publication})
 
-    def _start(
-        self,
-        ask: Asking,
-        body: bodies.Call,
-        procedure: str,
-        args: list[Any],
-        kwargs: dict[str, Any],
-    ) -> web.Response:
-        timeout = checked_timeout(body.timeout, DEFAULT_ASYNCHRONOUS_SECONDS)
-        if body.callback is not None:
-            checked_url(body.callback, "the callback")
-            checked_destination(body.callback, "the callback", ask.app.destinations)
-        call = self._calls.start(ask.app, procedure, args, kwargs, timeout, body.callback)
-        response = answer({"id": call.id, "status": "pending"}, HTTPStatus.ACCEPTED)
-        response.headers["Location"] = f"/calls/{call.id}/"
-        return response
+        async def publish(_: HeldKey | None) -> web.Response:
+            publication = await self._publishing.publish(ask.app, topic, args, kwargs, options)
+            if publication is None:
+                return empty(HTTPStatus.ACCEPTED)
+            return answer({"publication": publication})
+
+        return await self._repeats.answer(ask, body, publish)
+
+    async def _begin(self, ask: Asking, request: Request, held: HeldKey | None) -> web.Response:
+        identifier = new_id("call")
+        kept = accepted(identifier)
+        settlement = held.settlement(kept) if held is not None else None
+        try:
+            await self._asynchronous.begin(ask.app, identifier, request, settlement)
+        except (Problem, StoreError):
+            if held is not None:
+                held.settled = False
+            raise
+        return response_of(kept)
+
+
+def _request(
+    ask: Asking, body: bodies.Call, procedure: str, args: list[Any], kwargs: dict[str, Any]
+) -> Request:
+    timeout = checked_timeout(body.timeout, DEFAULT_ASYNCHRONOUS_SECONDS)
+    if body.callback is not None:
+        checked_url(body.callback, "the callback")
+        checked_destination(body.callback, "the callback", ask.app.destinations)
+    return Request(procedure, args, kwargs, timeout, body.callback)
 
 
 def _payload(ask: Asking, body: bodies.Call | bodies.Publish) -> tuple[list[Any], dict[str, Any]]:
     if body.params is not None and (body.args is not None or body.kwargs is not None):
         raise Unprocessable('Give "params", or "args" and "kwargs", not both.')
-    args, kwargs = body.args or [], body.kwargs or {}
-    if isinstance(body.params, list):
-        args = body.params
-    elif body.params is not None:
-        kwargs = body.params
-    return ask.values(args, "args"), ask.values(kwargs, "kwargs")
+    if body.params is not None:
+        params = ask.values(body.params, "params")
+        return (params, {}) if isinstance(params, list) else ([], params)
+    return ask.values(body.args or [], "args"), ask.values(body.kwargs or {}, "kwargs")
 
 
 def _respond_async(request: web.Request) -> bool:
@@ -118,19 +146,3 @@ def _result(result: Result) -> web.Response:
 def _members(result: Result) -> dict[str, Any]:
     args = to_json(result.args)
     return {"result": single_result(args), "args": args, "kwargs": to_json(result.kwargs)}
-
-
-def _described(call: PendingCall) -> dict[str, Any]:
-    document: dict[str, Any] = {"id": call.id, "status": call.status}
-    outcome = call.outcome
-    if outcome is None:
-        return document
-    if isinstance(outcome, Result):
-        return {**document, **_members(outcome)}
-    return {
-        **document,
-        "error": outcome.uri,
-        "args": to_json(outcome.wamp_args),
-        "kwargs": to_json(outcome.wamp_kwargs),
-        "error_status": status_of_outcome(call, outcome),
-    }

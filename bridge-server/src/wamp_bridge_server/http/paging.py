@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from wamp_bridge_server.errors import Unprocessable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
@@ -18,22 +19,62 @@ _MARK = b"after:"
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """Which page is asked for: how many entries, and those behind which.
+
+    A cursor names the last entry that was seen, so that entries that come or go meanwhile shift
+    nothing.
+    """
+
+    limit: int
+    after: str
+
+    @classmethod
+    def asked(cls, query: Mapping[str, str]) -> Paging:
+        """What a query asks for.
+
+        Raises:
+            Unprocessable: `limit` or `cursor` is none.
+        """
+        return cls(_limit(query.get("limit")), _after(query.get("cursor")))
+
+    @property
+    def after_number(self) -> int:
+        """`after`, of entries that are sorted by numbers; 0 for none.
+
+        Raises:
+            Unprocessable: It is no number, and so from another list.
+        """
+        if not self.after:
+            return 0
+        if not self.after.isdecimal():
+            raise _bad_cursor()
+        return int(self.after)
+
+    def cut(self, rest: Sequence[T], identifier: Callable[[T], str]) -> tuple[list[T], str | None]:
+        """The page of the entries behind `after`, and the cursor of the next.
+
+        Args:
+            rest: All of them, or one more than the limit at least.
+            identifier: What an entry is sorted by.
+        """
+        if len(rest) <= self.limit:
+            return [*rest], None
+        return [*rest[: self.limit]], _cursor(identifier(rest[self.limit - 1]))
+
+
 def page(
     query: Mapping[str, str], entries: Iterable[T], identifier: Callable[[T], str]
 ) -> tuple[list[T], str | None]:
     """One page of entries that are sorted by their identifiers, and the cursor of the next.
 
-    A cursor names the last entry that was seen, so that entries that come or go meanwhile shift
-    nothing.
-
     Raises:
         Unprocessable: `limit` or `cursor` is none.
     """
-    limit, after = _limit(query.get("limit")), _after(query.get("cursor"))
-    rest = [entry for entry in entries if identifier(entry) > after]
-    if len(rest) <= limit:
-        return rest, None
-    return rest[:limit], _cursor(identifier(rest[limit - 1]))
+    paging = Paging.asked(query)
+    rest = [entry for entry in entries if identifier(entry) > paging.after]
+    return paging.cut(rest, identifier)
 
 
 def _limit(text: str | None) -> int:
@@ -57,4 +98,8 @@ def _after(cursor: str | None) -> str:
             return after
     except ValueError:
         pass
-    raise Unprocessable('"cursor" must be one that an answer of this list gave.')
+    raise _bad_cursor()
+
+
+def _bad_cursor() -> Unprocessable:
+    return Unprocessable('"cursor" must be one that an answer of this list gave.')

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from wamp_bridge_server.http.admission import Admission
 from wamp_bridge_server.http.answers import answer
 from wamp_bridge_server.http.asking import MAX_BODY_BYTES
 from wamp_bridge_server.http.connections import Runner
 from wamp_bridge_server.http.crossbar import CrossbarRequests
+from wamp_bridge_server.http.dead_letters import DeadLetterRequests
 from wamp_bridge_server.http.endpoints import EndpointRequests
 from wamp_bridge_server.http.gate import check_protocol
+from wamp_bridge_server.http.idempotency import Repeats
 from wamp_bridge_server.http.messages import MessageRequests
 from wamp_bridge_server.http.sources import SourceRequests
 
@@ -22,9 +25,13 @@ if TYPE_CHECKING:
 
     from wamp_bridge_server.http.asking import Asking
     from wamp_bridge_server.http.authentication import Authentication
+    from wamp_bridge_server.limits import Limits
+    from wamp_bridge_server.services.asynchronous import AsynchronousCalls
     from wamp_bridge_server.services.calls import Calls
+    from wamp_bridge_server.services.dead_letters import DeadLetterOffice
     from wamp_bridge_server.services.endpoints import Endpoints
     from wamp_bridge_server.services.health import Health
+    from wamp_bridge_server.services.idempotency import Idempotency
     from wamp_bridge_server.services.publishing import Publishing
     from wamp_bridge_server.services.sources import Sources
 
@@ -33,29 +40,39 @@ if TYPE_CHECKING:
 IDLE_SECONDS = 150.0
 """Longer than proxies keep an idle connection, who else send on one that is just being closed."""
 
+_LAST_ANSWERS_SECONDS = 2.0
+"""What has been under way for longer than the bridge's patience is answered within so long."""
+
 
 class HttpServer:
     """Serves the REST API at one address."""
 
     def __init__(
         self,
+        limits: Limits,
         authentication: Authentication,
         calls: Calls,
+        asynchronous: AsynchronousCalls,
         publishing: Publishing,
+        idempotency: Idempotency,
         endpoints: Endpoints,
         sources: Sources,
+        dead_letters: DeadLetterOffice,
         health: Health,
     ) -> None:
+        self._limits = limits
+        self.admission = Admission(limits)
         self._authentication = authentication
         self._health = health
         self._application = web.Application(client_max_size=MAX_BODY_BYTES)
         self._runner: web.AppRunner | None = None
         self.address: tuple[str, int] | None = None
         self.addresses: list[tuple[str, int]] = []
-        self._route(MessageRequests(calls, publishing))
+        self._route(MessageRequests(calls, asynchronous, publishing, Repeats(idempotency)))
         self._route_endpoints(EndpointRequests(endpoints))
         self._route_sources(SourceRequests(sources))
-        self._route_crossbar(CrossbarRequests(authentication, calls, publishing))
+        self._route_dead_letters(DeadLetterRequests(dead_letters))
+        self._route_crossbar(CrossbarRequests(self.admission, authentication, calls, publishing))
         self._open("/health/live", self._live)
         self._open("/health/ready", self._ready)
 
@@ -72,8 +89,9 @@ class HttpServer:
         """
         self._runner = Runner(
             self._application,
+            self._limits.connections,
             access_log=None,
-            shutdown_timeout=5.0,
+            shutdown_timeout=_LAST_ANSWERS_SECONDS,
             keepalive_timeout=IDLE_SECONDS,
             auto_decompress=False,  # digests are of the octets as they came
         )
@@ -112,6 +130,14 @@ class HttpServer:
         self._add("POST", "/withdraw", sources.withdraw)
         self._add("GET", "/sources", sources.list)
 
+    def _route_dead_letters(self, dead_letters: DeadLetterRequests) -> None:
+        self._add("GET", "/dead-letters", dead_letters.list)
+        self._add("DELETE", "/dead-letters", dead_letters.delete)
+        self._add("POST", "/dead-letters/replay", dead_letters.replay)
+        self._add("GET", "/dead-letters/{name:[^/]+}", dead_letters.one)
+        self._add("DELETE", "/dead-letters/{name:[^/]+}", dead_letters.delete_one)
+        self._add("POST", "/dead-letters/{name:[^/]+}/replay", dead_letters.replay_one)
+
     def _route_crossbar(self, crossbar: CrossbarRequests) -> None:
         for path, handler in (("/call", crossbar.call), ("/publish", crossbar.publish)):
             for spelling in (path, f"{path}/"):
@@ -121,9 +147,13 @@ class HttpServer:
         """Route a request of an app, with and without the last slash."""
 
         async def handle(request: web.Request) -> web.Response:
-            ask = await self._authentication.asking(request)
-            check_protocol(request)
-            return await handler(ask)
+            async with self.admission.request() as place:
+                ask = await self._authentication.asking(request, place)
+                check_protocol(request)
+                response = await handler(ask)
+            if self.admission.closed:
+                response.force_close()  # the next request is for another bridge
+            return response
 
         for spelling in (path, f"{path}/"):
             self._application.router.add_route(method, spelling, handle)

@@ -9,9 +9,13 @@ from urllib.parse import urlsplit
 
 from wamp_bridge.core import InvalidURI, check_uri
 from wamp_bridge_server.backends.base import Invoke, Match
+from wamp_bridge_server.config import DELIVERY_CHECKS
+from wamp_bridge_server.config.checks import Wrong
 from wamp_bridge_server.errors import Unprocessable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from wamp_bridge_server.callbacks.destinations import Destinations
     from wamp_bridge_server.store.records import Kind
 
@@ -49,6 +53,8 @@ def wish(kind: Kind, uri: str, url: str, match: str | None, options: dict[str, A
     checked_uri(uri, matched)
     checked_url(url, f'the callback of "{uri}"')
     given = {name: value for name, value in options.items() if value is not None}
+    if kind == "topic":
+        _check_deliveries(uri, given)
     if "invoke" in given and given["invoke"] not in INVOKES:
         raise Unprocessable(f'The "invoke" of "{uri}" must be one of {", ".join(sorted(INVOKES))}.')
     if "concurrency" in given and not 1 <= given["concurrency"] <= MAX_CONCURRENCY:
@@ -58,6 +64,16 @@ def wish(kind: Kind, uri: str, url: str, match: str | None, options: dict[str, A
             f'The "timeout" of "{uri}" must be seconds above 0, at most {MAX_CALL_SECONDS:.0f}.'
         )
     return Wish(kind, uri, matched, url, given)
+
+
+def _check_deliveries(uri: str, given: Mapping[str, Any]) -> None:
+    """Check what a subscription says of its deliveries; as the configuration of its app would."""
+    for name, check in DELIVERY_CHECKS.items():
+        if name in given:
+            try:
+                check(given[name])
+            except Wrong as wrong:
+                raise Unprocessable(f'The "{name}" of "{uri}" {wrong}.') from None
 
 
 def checked_match(uri: str, match: str | None) -> Match:

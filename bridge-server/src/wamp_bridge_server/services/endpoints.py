@@ -7,7 +7,6 @@ is answered; the reconciler then makes the router hold it.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from wamp_bridge_server.callbacks.outbox import Outbox
+    from wamp_bridge_server.clock import Clock
     from wamp_bridge_server.services.apps import App
     from wamp_bridge_server.services.checks import Wish
     from wamp_bridge_server.services.reconciler import Reconciler
@@ -46,11 +46,19 @@ log = structlog.get_logger("wamp_bridge.endpoints")
 class Endpoints:
     """The registrations and subscriptions of all apps."""
 
-    def __init__(self, table: Table, store: Store, reconciler: Reconciler, outbox: Outbox) -> None:
+    def __init__(
+        self,
+        table: Table,
+        store: Store,
+        reconciler: Reconciler,
+        outbox: Outbox,
+        clock: Clock,
+    ) -> None:
         self._table = table
         self._store = store
         self._reconciler = reconciler
         self._outbox = outbox
+        self._clock = clock
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -60,7 +68,7 @@ class Endpoints:
         Args:
             apps: Those of the configuration. What others left is kept, and held by nobody.
         """
-        now = time.time()
+        now = self._clock.time()
         for record in await self._store.endpoints():
             self._table.put(_renewed(record, now) if record.lease is not None else record)
         for name in {endpoint.app for endpoint in self._table.endpoints.values()}:
@@ -69,7 +77,7 @@ class Endpoints:
             else:
                 log.warning("endpoints of an app that the configuration does not name", app=name)
                 self._table.set_gone(name, gone=True)
-        self._reconciler.touch(list(self._table.groups.values()))
+        self.changed(self._table.endpoints.values())
         self._tasks.add(asyncio.create_task(self._watch_leases(), name="leases"))
 
     async def close(self) -> None:
@@ -159,7 +167,7 @@ class Endpoints:
     async def renew(self, app: App, uris: Iterable[str] | None) -> int:
         """Renew the app's leases, or those of some URIs; how many there were."""
         wanted = None if uris is None else set(uris)
-        now = time.time()
+        now = self._clock.time()
         async with self._locks[app.name]:
             renewed = [
                 _renewed(endpoint.record, now)
@@ -201,7 +209,8 @@ class Endpoints:
         endpoints = list(endpoints)
         self._reconciler.touch({endpoint.group: None for endpoint in endpoints})
         for endpoint in endpoints:
-            if not endpoint.resting:
+            rested, endpoint.rested = endpoint.rested, endpoint.resting
+            if rested and not endpoint.rested:
                 self._outbox.resume(endpoint)
 
     def declined(self, endpoint: Endpoint) -> None:
@@ -254,13 +263,13 @@ class Endpoints:
             url=wished.url,
             options=wished.options,
             lease=lease,
-            created_at=time.time(),
+            created_at=self._clock.time(),
         )
         for endpoint in self._plain(record):
             if endpoint.url == record.url:
                 known = endpoint.record
                 record = replace(record, id=known.id, created_at=known.created_at)
-        return record if lease is None else _renewed(record, time.time())
+        return record if lease is None else _renewed(record, self._clock.time())
 
     def _replaced(self, records: Sequence[EndpointRecord]) -> list[Endpoint]:
         """A plain procedure's second URL replaces the first, unless several are to serve it."""
@@ -292,15 +301,15 @@ class Endpoints:
             groups[endpoint.group] = None
             self._table.remove(endpoint)
             self._outbox.drop(endpoint)
-        for record in put:
-            groups[self._table.put(record).group] = None
+        endpoints = [self._table.put(record) for record in put]
         self._reconciler.touch(groups)
+        self.changed(endpoints)
 
     async def _watch_leases(self) -> None:
         while True:
-            await asyncio.sleep(_LEASE_CHECK_SECONDS)
+            await self._clock.sleep(_LEASE_CHECK_SECONDS)
             try:
-                await self._end_leases(time.time())
+                await self._end_leases(self._clock.time())
             except StoreError as error:
                 log.error("leases can't be ended now", reason=str(error))  # noqa: TRY400 - no bug
 

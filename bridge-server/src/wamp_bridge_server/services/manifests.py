@@ -48,6 +48,9 @@ class Topic(_Entry, frozen=True):
     ordered: bool | None = None
     concurrency: int | None = None
     fanout: bool | None = None
+    schedule: list[float] | None = None
+    timeout: float | None = None
+    dead_letters: float | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True):

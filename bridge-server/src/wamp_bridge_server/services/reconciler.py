@@ -16,9 +16,10 @@ from wamp_bridge_server.backends.base import Unavailable, Undeliverable, WampErr
 from wamp_bridge_server.errors import OTHER_POLICY, PROCEDURE_EXISTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from wamp_bridge_server.backends.base import Backend, Session
+    from wamp_bridge_server.services.history import History
     from wamp_bridge_server.services.table import Group, Table
 
 AT_ONCE = 256
@@ -38,7 +39,11 @@ log = structlog.get_logger("wamp_bridge.reconciler")
 
 
 class Reconciler:
-    """Matches the router's registrations and subscriptions to the table."""
+    """Matches the router's registrations and subscriptions to the table.
+
+    Attributes:
+        history: Fills the gaps that an absence made in what topics' subscribers got.
+    """
 
     def __init__(self, table: Table, backend: Backend) -> None:
         self._table = table
@@ -47,11 +52,14 @@ class Reconciler:
         self._workers: dict[str, asyncio.Task[None]] = {}
         self._waiters: dict[Group, list[asyncio.Future[None]]] = {}
         self._joins: dict[str, int] = {}
+        self.history: History | None = None
+        self._keeps: Callable[[Group], bool] | None = None
 
     def touch(self, groups: Iterable[Group]) -> None:
         """Say that groups changed. Opens their apps' sessions where they aren't open yet."""
         for group in groups:
-            if group.held is None and not group.wanted and not group.matching:
+            self._table.note(group)
+            if group.held is None and not self._wanted(group) and not group.matching:
                 # Nothing is to be done, so no session is opened for it.
                 self._changed.get(group.app, {}).pop(group, None)
                 self._table.forget_if_empty(group)
@@ -92,6 +100,7 @@ class Reconciler:
         self._joins[app] = self._joins.get(app, 0) + 1
         for group in list(self._table.groups_of(app)):
             group.held = None
+            self._table.note(group)
             self._table.forget_if_empty(group)
             self._changed.setdefault(app, {})[group] = None
             self._release(group)
@@ -101,8 +110,26 @@ class Reconciler:
         self._joins[app] = self._joins.get(app, 0) + 1
         for group in list(self._table.groups_of(app)):
             group.held = None
+            self._table.note(group)
             self._table.forget_if_empty(group)
             self._release(group)
+
+    async def leave(self, keeps: Callable[[Group], bool], within: float) -> None:
+        """Give procedures back for good, so that others take over; topics stay.
+
+        Args:
+            keeps: Which of them are still needed; may be called again, for fewer.
+            within: Seconds to wait for the router.
+        """
+        self._keeps = keeps
+        groups = [group for group in self._table.groups.values() if group.kind == "procedure"]
+        self.touch(groups)
+        await self.settle(groups, within)
+
+    def _wanted(self, group: Group) -> bool:
+        if self._keeps is not None and group.kind == "procedure" and not self._keeps(group):
+            return False
+        return group.wanted
 
     async def close(self) -> None:
         """Stop working."""
@@ -153,6 +180,7 @@ class Reconciler:
             self._refuse(group, error)
         finally:
             group.matching = False
+            self._table.note(group)
             self._table.forget_if_empty(group)
             if group not in self._changed[group.app]:
                 self._release(group)
@@ -160,19 +188,32 @@ class Reconciler:
 
     async def _make_right(self, session: Session, group: Group, join: int | None) -> None:
         stale = group.held is not None and (
-            not group.wanted or (group.kind == "procedure" and group.held_as != group.invoke)
+            not self._wanted(group) or (group.kind == "procedure" and group.held_as != group.invoke)
         )
         if stale and group.held is not None:
             held, group.held = group.held, None
             await self._give_back(session, group, held)
-        if group.wanted and group.held is None:
+        if self._wanted(group) and group.held is None:
             held_as = group.invoke if group.kind == "procedure" else "single"
-            held = await self._obtain(session, group)
+            held = await self._obtain_without_gap(session, group)
             if self._joins.get(group.app) == join:
                 group.held, group.held_as = held, held_as
                 group.refusal, group.conflict = None, False
-                if not group.wanted:  # taken back while it was being made
+                if not self._wanted(group):  # taken back while it was being made
                     self._changed[group.app][group] = None
+
+    async def _obtain_without_gap(self, session: Session, group: Group) -> int:
+        """Obtain what is held; of a topic also what was published while nobody held it."""
+        history = self.history
+        if history is None or not history.hold_back(group):
+            return await self._obtain(session, group)
+        try:
+            held = await self._obtain(session, group)
+        except BaseException:
+            history.let_go(group)
+            raise
+        history.fill(session, group, held)
+        return held
 
     async def _obtain(self, session: Session, group: Group) -> int:
         needed = _FEATURES.get((group.kind, group.match))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from wamp_bridge_server.backends.base import Backend
+    from wamp_bridge_server.callbacks.outbox import Outbox
     from wamp_bridge_server.config import AppConfig
     from wamp_bridge_server.services.apps import App, Apps
     from wamp_bridge_server.services.endpoints import Endpoints
@@ -39,6 +40,7 @@ class Reloading:
         sources: Sources,
         reconciler: Reconciler,
         backend: Backend,
+        outbox: Outbox,
     ) -> None:
         self._apps = apps
         self._table = table
@@ -46,6 +48,7 @@ class Reloading:
         self._sources = sources
         self._reconciler = reconciler
         self._backend = backend
+        self._outbox = outbox
 
     async def apply(self, before: Mapping[str, AppConfig], after: Mapping[str, AppConfig]) -> None:
         """Go by other apps from now on.
@@ -81,6 +84,7 @@ class Reloading:
         bar(self._table, app)
         self._endpoints.changed(self._endpoints_of(app))
         self._sources.unpark(app)
+        self._outbox.resume_app(app.name)
 
     async def _join_anew(self, app: App) -> None:
         """Join with another identity; what the app holds is away for a moment."""

@@ -7,10 +7,10 @@ three failures the source is withdrawn, and the next success restores it (protoc
 from __future__ import annotations
 
 import asyncio
-import time
-from dataclasses import dataclass, field, replace
+import random
+from dataclasses import replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -18,75 +18,63 @@ from wamp_bridge_server.errors import BadSource, Problem, Unprocessable
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.services import manifests
 from wamp_bridge_server.services.endpoints import PREFIXES
+from wamp_bridge_server.services.source import Source
 from wamp_bridge_server.store import EndpointRecord, SourceRecord, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from wamp_bridge_server.callbacks.sender import Sender
+    from wamp_bridge_server.clock import Clock
     from wamp_bridge_server.services.apps import App, Apps
     from wamp_bridge_server.services.endpoints import Endpoints
     from wamp_bridge_server.services.manifests import Wanted
-    from wamp_bridge_server.services.table import Endpoint, State, Table
+    from wamp_bridge_server.services.table import Endpoint, Table
     from wamp_bridge_server.store import Store
 
 ROUND_SECONDS = 20.0
-FAILURES_TO_WITHDRAW = 3
 ABSENCES_TO_REMOVE = 3
-FORGOTTEN_AFTER_SECONDS = 86_400.0
+SILENT_TOGETHER = 3
+"""So many sources at least, and more than half, are silent where the bridge may be cut off."""
+
 SOURCES_AN_APP = 100
 """Each is asked every 20 s. Those that the configuration names are not counted."""
 
-_FIRST_RETRY_SECONDS = 0.25
-"""A source that was just announced may not listen yet: it is asked again soon, then less often."""
+_OTHERS_ASKED = 8
+"""How many others are asked when one seems to be gone, to see whether it is that one alone."""
+
+_RECENTLY_SECONDS = 5.0
 
 log = structlog.get_logger("wamp_bridge.sources")
-
-
-@dataclass(slots=True, eq=False)
-class Source:
-    """A source with what is known of it at run time."""
-
-    app: App
-    record: SourceRecord
-    state: State = "pending"
-    reason: str | None = "its manifest was not read yet"
-    failures: int = 0
-    eager: float | None = _FIRST_RETRY_SECONDS
-    silent_since: float | None = None
-    asked: asyncio.Event = field(default_factory=asyncio.Event)
-    waiters: list[asyncio.Future[None]] = field(default_factory=list)
-    task: asyncio.Task[None] | None = None
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """The app and the URL: what names a source."""
-        return self.record.app, self.record.url
-
-    def described(self) -> dict[str, Any]:
-        """Itself as answers show it (protocol, section 1)."""
-        return {
-            "id": self.record.id,
-            "url": self.record.url,
-            "state": self.state,
-            "reason": self.reason,
-        }
 
 
 class Sources:
     """All sources, each with a task that reads its manifest."""
 
     def __init__(
-        self, apps: Apps, table: Table, endpoints: Endpoints, store: Store, sender: Sender
+        self,
+        apps: Apps,
+        table: Table,
+        endpoints: Endpoints,
+        store: Store,
+        sender: Sender,
+        clock: Clock,
     ) -> None:
         self._apps = apps
         self._table = table
         self._endpoints = endpoints
         self._store = store
         self._sender = sender
+        self._clock = clock
+        self._said_cut_off = False
         self._sources: dict[tuple[str, str], Source] = {}
         self._parked: dict[str, list[SourceRecord]] = {}
         self._announcing = asyncio.Lock()
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether sources are kept though they are silent, because most are."""
+        return any(source.held for source in self._sources.values())
 
     async def start(self, configured: Iterable[tuple[App, str]]) -> None:
         """Take in the sources that the store kept and those that the configuration names."""
@@ -118,9 +106,7 @@ class Sources:
             if source is None:
                 self._check_number(app, url)
                 source = await self._take(app, url)
-        if source.state != "live":
-            source.eager = _FIRST_RETRY_SECONDS
-        source.asked.set()
+        source.hurry()
         return source
 
     def _check_number(self, app: App, url: str) -> None:
@@ -130,9 +116,11 @@ class Sources:
             raise Unprocessable(f"An app has at most {SOURCES_AN_APP} sources.")
 
     async def _take(self, app: App, url: str) -> Source:
-        record = SourceRecord(id=new_id("src"), app=app.name, url=url, created_at=time.time())
+        record = SourceRecord(
+            id=new_id("src"), app=app.name, url=url, created_at=self._clock.time()
+        )
         await self._store.apply(put=[record])
-        source = Source(app, record)
+        source = Source(app, record, self._clock)
         self._watch(source)
         log.info("source announced", app=app.name, url=url)
         return source
@@ -182,7 +170,28 @@ class Sources:
     def unpark(self, app: App) -> None:
         """Ask an app's sources again that were kept."""
         for record in self._parked.pop(app.name, ()):
-            self._watch(_restored(app, record))
+            self._watch(Source.restored(app, record, self._clock))
+
+    def doubt(self, identifiers: Collection[str]) -> None:
+        """Ask sources at once whose apps refuse what is sent to them, and see how others are."""
+        doubted = [each for each in self._sources.values() if each.record.id in identifiers]
+        for source in doubted:
+            source.asked.set()
+        if any(source.failures == 0 for source in doubted):
+            since = self._clock.monotonic() - _RECENTLY_SECONDS
+            others = [
+                each
+                for each in self._sources.values()
+                if each.known and each.asked_at < since and each not in doubted
+            ]
+            for source in random.sample(others, min(len(others), _OTHERS_ASKED)):
+                source.asked.set()
+
+    def recheck(self, identifiers: Collection[str]) -> None:
+        """Ask those sources at once that are not live: somebody listens there."""
+        for source in self._sources.values():
+            if source.record.id in identifiers and source.state != "live":
+                source.asked.set()
 
     def all_of(self, app: App) -> list[Source]:
         """The app's sources, the oldest first."""
@@ -198,8 +207,11 @@ class Sources:
         while self._sources.get(source.key) is source:
             waiters, source.waiters = source.waiters, []
             source.asked.clear()
+            began = self._clock.monotonic()
             self._answer_to(waiters, await self._round(source, count_absences=not asked))
-            asked = await _asked(source, within=self._pause(source))
+            took = self._clock.monotonic() - began
+            pause = max(0.0, source.pause(ROUND_SECONDS) - took)
+            asked = await self._clock.wait(source.asked, pause)
 
     async def _round(self, source: Source, *, count_absences: bool) -> Problem | None:
         """Read the manifest once; what was wrong with that.
@@ -221,14 +233,6 @@ class Sources:
             return BadSource("The bridge failed to take the manifest in; its log says why.")
         return None
 
-    def _pause(self, source: Source) -> float:
-        if source.state == "live" or source.eager is None:
-            return ROUND_SECONDS
-        pause, source.eager = source.eager, source.eager * 2
-        if pause >= ROUND_SECONDS:
-            source.eager = None
-        return min(pause, ROUND_SECONDS)
-
     async def _read(self, source: Source, *, count_absences: bool) -> None:
         wanted = await manifests.read(self._sender, source.app, source.record.url)
         async with self._endpoints.lock(source.app.name):
@@ -242,7 +246,7 @@ class Sources:
                     changed.append(endpoint)
         self._endpoints.changed(changed)
         if source.record.seen_at is None:
-            source.record = replace(source.record, seen_at=time.time())
+            source.record = replace(source.record, seen_at=self._clock.time())
             await self._store.apply(put=[source.record])
         await self._endpoints.settle(self._endpoints_of(source))
 
@@ -268,7 +272,7 @@ class Sources:
                     url=wished.url,
                     source=source.record.id,
                     options=wished.options,
-                    created_at=time.time(),
+                    created_at=self._clock.time(),
                 )
                 put.append(record)
             else:
@@ -291,25 +295,23 @@ class Sources:
         """Note that a source lives; the endpoints that are back with it."""
         if source.state != "live":
             log.info("source live", app=source.app.name, url=source.record.url)
-        source.state, source.reason = "live", None
-        source.failures, source.silent_since, source.eager = 0, None, None
+        source.succeeded()
+        self._look_around()
         back = []
         for endpoint in self._endpoints_of(source):
-            if endpoint.withdrawn is not None:
+            if endpoint.suspected is not None:
                 back.append(endpoint)
             endpoint.suspected = endpoint.withdrawn = None
         return back
 
     async def _failed(self, source: Source, problem: Problem) -> None:
-        now, before = time.monotonic(), source.state
-        source.failures += 1
-        source.reason = problem.detail
-        if source.silent_since is None:
-            source.silent_since = now
-        if source.state == "live":
-            source.state = "suspect"
-        if source.failures >= FAILURES_TO_WITHDRAW and source.eager is None:
-            source.state = "withdrawn"
+        before = source.state
+        source.failed(problem.detail)
+        if source.overdue and source.pardonable and self._is_silence_common(source):
+            source.hold()
+        elif source.overdue:
+            source.give_up()
+        self._look_around()
         endpoints = self._endpoints_of(source)
         for endpoint in endpoints:
             endpoint.suspected = source.reason
@@ -323,8 +325,28 @@ class Sources:
                 reason=source.reason,
             )
             self._endpoints.changed(endpoints)
-        if now - source.silent_since > FORGOTTEN_AFTER_SECONDS:
-            await self._forget(source, "nothing was heard of it for a day")
+        if source.outlived:
+            await self._forget(source, "it was withdrawn for a day")
+
+    def _is_silence_common(self, source: Source) -> bool:
+        """Whether most of those that were asked since a source fell silent are silent too."""
+        asked = [
+            each
+            for each in self._sources.values()
+            if each is source or (each.known and each.asked_at >= source.silent_since)
+        ]
+        silent = sum(each.failures > 0 for each in asked)
+        return silent >= SILENT_TOGETHER and 2 * silent > len(asked)
+
+    def _look_around(self) -> None:
+        """Say when the bridge seems to be cut off, and when not any more."""
+        if self.cut_off == self._said_cut_off:
+            return
+        self._said_cut_off = self.cut_off
+        if self.cut_off:
+            log.error("the bridge may be cut off: most sources are silent, and are kept")
+        else:
+            log.info("the bridge is not cut off any more")
 
     async def _forget(self, source: Source, why: str) -> None:
         async with self._endpoints.lock(source.app.name):
@@ -354,25 +376,3 @@ class Sources:
                 waiter.set_result(None)
             else:
                 waiter.set_exception(type(problem)(problem.detail))
-
-
-def _restored(app: App, record: SourceRecord) -> Source:
-    """A source that the store kept.
-
-    What it brought goes on being held, until its manifest says otherwise or it has been silent for
-    as long as any source may be.
-    """
-    if record.seen_at is None:
-        return Source(app, record)
-    reason = "its manifest was not read since the bridge was started"
-    return Source(app, record, state="suspect", reason=reason, eager=None)
-
-
-async def _asked(source: Source, within: float) -> bool:
-    """Whether somebody announced the source before the pause was over."""
-    try:
-        async with asyncio.timeout(within):
-            await source.asked.wait()
-    except TimeoutError:
-        return False
-    return True

@@ -8,20 +8,27 @@ it is noted by the reconciler alone.
 from __future__ import annotations
 
 import random
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from wamp_bridge_server.callbacks.probes import place_of
+from wamp_bridge_server.clock import Clock
 
-    from wamp_bridge_server.backends.base import Invoke, Match
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from wamp_bridge_server.backends.base import Event, Invoke, Match
     from wamp_bridge_server.store.records import EndpointRecord, Kind
 
 State = Literal["pending", "live", "suspect", "withdrawn", "refused"]
 Key = tuple[str, "Kind", str, "Match"]
+Place = tuple[str, str, int]
+"""Where callbacks of an app are dialled: the app, the host and the port."""
 
 DEFAULT_CONCURRENCY = 10
+DEFAULT_INVOCATIONS = 1_000
 GONE = "the configuration does not name the app any more"
 
 
@@ -32,24 +39,42 @@ def key_of(record: EndpointRecord) -> Key:
 
 @dataclass(slots=True, eq=False)
 class Endpoint:
-    """A record with what is known of it at run time. Also a `callbacks.outbox.Recipient`.
+    """A record with what is known of it at run time.
+
+    Also a `callbacks.recipients.Recipient` and a `callbacks.invocations.Callee`.
 
     `suspected`, `withdrawn`, `declined` and `barred` are reasons: why its app may be gone, why it
     is taken for gone, how it said that it wants nothing more of this, why it may not be held.
+    `noted` is the state that it was last seen in, `since` the Unix time when that began; `rested`
+    says whether its deliveries waited then.
     """
 
     record: EndpointRecord
     group: Group
+    place: Place
+    since: float
     suspected: str | None = None
     withdrawn: str | None = None
     declined: str | None = None
     barred: str | None = None
     busy: int = 0
+    noted: State = "pending"
+    rested: bool = False
 
     @property
     def lane(self) -> str:
         """Its id."""
         return self.record.id
+
+    @property
+    def subscription(self) -> str:
+        """What gets a publication once: itself, or all of those of which one gets it."""
+        return self.record.id if self.alone else "\n".join(self.group.key)
+
+    @property
+    def alone(self) -> bool:
+        """Whether it gets each event of its own; else, one of its like gets it."""
+        return self.record.source is None or bool(self.record.options.get("fanout"))
 
     @property
     def app(self) -> str:
@@ -82,6 +107,25 @@ class Endpoint:
         return int(self.record.options.get("concurrency") or DEFAULT_CONCURRENCY)
 
     @property
+    def timeout(self) -> float | None:
+        """Seconds that its registration allows for a call; None where it says nothing."""
+        return self.record.options.get("timeout")
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it serves fewer calls now than its registration, or the bridge, allows."""
+        return self.busy < int(self.record.options.get("concurrency") or DEFAULT_INVOCATIONS)
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """While it serves a call."""
+        self.busy += 1
+        try:
+            yield
+        finally:
+            self.busy -= 1
+
+    @property
     def up(self) -> bool:
         """Whether it can serve."""
         return not self.resting
@@ -101,6 +145,11 @@ class Endpoint:
             return "suspect", self.suspected
         return "live", None
 
+    @property
+    def plain(self) -> bool:
+        """Whether nothing but what is sent to it tells that it is there."""
+        return self.record.source is None and self.record.lease is None
+
     def described(self) -> dict[str, Any]:
         """Itself as answers show it (protocol, section 1)."""
         state, reason = self.state
@@ -111,6 +160,7 @@ class Endpoint:
             "match": self.record.match,
             "state": state,
             "reason": reason,
+            "since": self.since,
             **self.record.options,
             "source": self.record.source,
             "lease_expires_at": self.record.lease_expires_at,
@@ -124,7 +174,8 @@ class Group:
     `held` is the router's id for it, `held_as` the policy it was registered with, `delay`
     why the router can't be asked, `refusal` why
     the router would not have it, `conflict` whether because another holds it; while `matching`,
-    the router is being asked. `gone`: the configuration doesn't name the app.
+    the router is being asked. `gone`: the configuration doesn't name the app. `held_back` has the
+    events that came while a gap before them is being filled; None where none is.
     """
 
     app: str
@@ -139,6 +190,7 @@ class Group:
     conflict: bool = False
     matching: bool = False
     gone: bool = False
+    held_back: list[Event] | None = None
     turn: int = 0
 
     @property
@@ -168,20 +220,29 @@ class Group:
             return any(endpoint.up for endpoint in self.endpoints)
         return any(endpoint.barred is None for endpoint in self.endpoints)
 
-    def choose(self) -> Endpoint | None:
-        """The endpoint for the next invocation, by the policy; None where none is up."""
+    def callees(self) -> list[Endpoint]:
+        """The endpoints for the next invocation, by the policy, each in case those before can't.
+
+        Those whose app may be gone come last.
+        """
+        return sorted(self._in_turn(), key=lambda endpoint: endpoint.suspected is not None)
+
+    def _in_turn(self) -> list[Endpoint]:
         up = [endpoint for endpoint in self.endpoints if endpoint.up]
         if len(up) <= 1:
-            return up[0] if up else None
-        policy = self.invoke
-        if policy == "first":
-            return up[0]
-        if policy == "last":
-            return up[-1]
-        if policy == "random":
-            return random.choice(up)  # noqa: S311 - spreads load, keeps no secret
-        self.turn += 1
-        return up[self.turn % len(up)]
+            return up
+        match self.invoke:
+            case "first":
+                return up
+            case "last":
+                return up[::-1]
+            case "random":
+                random.shuffle(up)
+                return up
+            case _:
+                self.turn += 1
+                at = self.turn % len(up)
+                return up[at:] + up[:at]
 
     def recipients(self) -> list[Endpoint]:
         """Who gets the next event.
@@ -194,7 +255,7 @@ class Group:
         for endpoint in self.endpoints:
             if endpoint.barred is not None:
                 continue
-            if endpoint.record.source is None or endpoint.record.options.get("fanout"):
+            if endpoint.alone:
                 chosen.append(endpoint)
             else:
                 replicas.append(endpoint)
@@ -208,19 +269,22 @@ class Group:
 class Table:
     """All endpoints, by id and by group."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or Clock()
         self.groups: dict[Key, Group] = {}
         self.endpoints: dict[str, Endpoint] = {}
         self.leased: dict[str, Endpoint] = {}
         self._by_app: dict[str, dict[str, Endpoint]] = {}
         self._groups_by_app: dict[str, dict[Key, Group]] = {}
         self._by_uri: dict[tuple[Kind, str, Match], dict[str, Group]] = {}
+        self._by_place: dict[Place, dict[str, Endpoint]] = {}
         self._gone: set[str] = set()
 
     def put(self, record: EndpointRecord) -> Endpoint:
         """Take a record in, or replace the one with its id; which keeps its state and place."""
         endpoint = self.endpoints.get(record.id) or self._new(record)
         endpoint.record = record
+        self._settle_at(endpoint, (record.app, *place_of(record.url)))
         if record.lease is not None:
             self.leased[record.id] = endpoint
         else:
@@ -234,17 +298,29 @@ class Table:
             group = self.groups[key] = Group(*key, gone=record.app in self._gone)
             self._groups_by_app.setdefault(record.app, {})[key] = group
             self._by_uri.setdefault(key[1:], {})[record.app] = group
-        endpoint = Endpoint(record, group)
+        endpoint = Endpoint(record, group, (record.app, "", 0), self._clock.time())
         group.endpoints.append(endpoint)
         self.endpoints[record.id] = endpoint
         self._by_app.setdefault(record.app, {})[record.id] = endpoint
         return endpoint
+
+    def _settle_at(self, endpoint: Endpoint, place: Place) -> None:
+        self._leave(endpoint)
+        endpoint.place = place
+        self._by_place.setdefault(place, {})[endpoint.record.id] = endpoint
+
+    def _leave(self, endpoint: Endpoint) -> None:
+        there = self._by_place.get(endpoint.place, {})
+        there.pop(endpoint.record.id, None)
+        if not there:
+            self._by_place.pop(endpoint.place, None)
 
     def remove(self, endpoint: Endpoint) -> None:
         """Take an endpoint out. Its group stays until the router holds nothing of it."""
         if self.endpoints.pop(endpoint.record.id, None) is None:
             return
         self.leased.pop(endpoint.record.id, None)
+        self._leave(endpoint)
         self._by_app[endpoint.app].pop(endpoint.record.id)
         endpoint.group.endpoints.remove(endpoint)
         self.forget_if_empty(endpoint.group)
@@ -262,6 +338,17 @@ class Table:
         (self._gone.add if gone else self._gone.discard)(app)
         for group in self.groups_of(app):
             group.gone = gone
+
+    def note(self, group: Group) -> None:
+        """Note since when the endpoints of a group are in the state that they are in."""
+        for endpoint in group.endpoints:
+            state, _ = endpoint.state
+            if state != endpoint.noted:
+                endpoint.noted, endpoint.since = state, self._clock.time()
+
+    def at(self, place: Place) -> list[Endpoint]:
+        """The endpoints whose callbacks are dialled at a place."""
+        return list(self._by_place.get(place, {}).values())
 
     def of_app(self, app: str, kind: Kind) -> list[Endpoint]:
         """An app's endpoints of one kind, the oldest first."""

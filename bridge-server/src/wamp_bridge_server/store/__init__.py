@@ -5,6 +5,40 @@
 
 from wamp_bridge_server.store._store import Store
 from wamp_bridge_server.store.errors import StoreError
-from wamp_bridge_server.store.records import EndpointRecord, Kind, Match, Record, SourceRecord
+from wamp_bridge_server.store.records import (
+    Arrival,
+    CallRecord,
+    CallStatus,
+    DeadLetter,
+    DeadLetterGroup,
+    DeadLetters,
+    DeliveryRecord,
+    DeliveryType,
+    EndpointRecord,
+    FailedAttempt,
+    Kind,
+    LaneCount,
+    Match,
+    Record,
+    SourceRecord,
+)
 
-__all__ = ["EndpointRecord", "Kind", "Match", "Record", "SourceRecord", "Store", "StoreError"]
+__all__ = [
+    "Arrival",
+    "CallRecord",
+    "CallStatus",
+    "DeadLetter",
+    "DeadLetterGroup",
+    "DeadLetters",
+    "DeliveryRecord",
+    "DeliveryType",
+    "EndpointRecord",
+    "FailedAttempt",
+    "Kind",
+    "LaneCount",
+    "Match",
+    "Record",
+    "SourceRecord",
+    "Store",
+    "StoreError",
+]

@@ -4,24 +4,42 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wamp_bridge_server.store.calls import CallRoom
 from wamp_bridge_server.store.commits import Commits
 from wamp_bridge_server.store.database import Database
+from wamp_bridge_server.store.dead_letters import DeadLetterRoom
+from wamp_bridge_server.store.deliveries import Deliveries
+from wamp_bridge_server.store.idempotency import KeyRoom
 from wamp_bridge_server.store.nonces import Nonce, SpendNonces
 from wamp_bridge_server.store.rows import Change, read_endpoints, read_sources, write_changes
+from wamp_bridge_server.store.sessions import read_sessions, write_sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from wamp_bridge_server.store.records import EndpointRecord, Record, SourceRecord
 
 
 class Store:
-    """Endpoints, sources and nonces, in a database. Made by `open`; safe for concurrent use."""
+    """All that a bridge keeps, in a database.
+
+    Made by `open`; safe for concurrent use. `deliveries`, `dead_letters`, `calls` and `keys` are
+    rooms of their own.
+    """
 
     def __init__(self, database: Database, commits: Commits) -> None:
         self._database = database
         self._commits = commits
         self._spend_nonces = SpendNonces()
+        self.deliveries = Deliveries(database, commits)
+        self.dead_letters = DeadLetterRoom(database, commits)
+        self.calls = CallRoom(database, commits)
+        self.keys = KeyRoom(commits)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it last refused, for a person; None since something was written again."""
+        return self._database.trouble
 
     @classmethod
     async def open(cls, url: str, *, busy_timeout: float = 5.0) -> Store:
@@ -75,6 +93,16 @@ class Store:
             StoreError: It may or may not be spent.
         """
         return await self._commits.submit(self._spend_nonces, Nonce(app, nonce, expires_at))
+
+    async def sessions_until(self) -> dict[str, float]:
+        """Until when each app's session was there, in Unix seconds. Raises `StoreError`."""
+        async with self._database.reading() as connection:
+            return await read_sessions(connection)
+
+    async def note_sessions(self, until: Mapping[str, float]) -> None:
+        """Note until when apps' sessions were there. Raises `StoreError`."""
+        if until:
+            await self._commits.submit(write_sessions, dict(until))
 
     async def close(self) -> None:
         """Write what waits, close the database and let its file go."""

@@ -6,8 +6,7 @@ next transaction. Every caller still has its own answer: when a batch fails for 
 asked, each is tried alone.
 
 Writes of one kind are handed to their `Writer` together, so that it can make one statement of
-them. This is where all that must survive the bridge is written: endpoints, sources and nonces now,
-idempotency keys, events and attempts with later versions.
+them. This is where all that must survive the bridge is written.
 """
 
 from __future__ import annotations

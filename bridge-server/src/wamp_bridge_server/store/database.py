@@ -8,9 +8,11 @@ import os
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
+import structlog
 from sqlalchemy import URL, event
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -26,12 +28,14 @@ if TYPE_CHECKING:
 _PREFIX = "sqlite:///"
 _MEMORY = ":memory:"
 
+log = structlog.get_logger("wamp_bridge.store")
+
 
 class Database:
     """An open database, migrated, and locked against a second bridge.
 
     Reading and writing raise `StoreError` alone for what the database does; `name` says in
-    errors which it is.
+    errors which it is. `trouble` is why it last refused, None since something was written again.
     """
 
     def __init__(self, url: str, *, busy_timeout: float = 5.0) -> None:
@@ -51,6 +55,7 @@ class Database:
         if not url.startswith(_PREFIX) or not path:
             raise StoreError("the URL of a store is sqlite:///PATH")
         self.name = f"store {path}"
+        self.trouble: str | None = None
         self._path = None if path == _MEMORY else Path(path)
         self._lock = FileLock(self._path) if self._path else None
         self._inode: tuple[int, int] | None = None
@@ -95,11 +100,13 @@ class Database:
         Raises:
             StoreError: What the database or its file refused, in particular at the commit.
         """
-        async with self._connection("BEGIN IMMEDIATE") as connection:
-            self._check_file()
-            async with connection.begin():
+        async with self._noting_trouble():
+            async with self._connection("BEGIN IMMEDIATE") as connection, connection.begin():
                 yield connection
                 self._check_file()
+            if self.trouble is not None:
+                log.info("the store works again", store=self.name)
+                self.trouble = None
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -108,14 +115,29 @@ class Database:
         Raises:
             StoreError: What the database or its file refused.
         """
-        async with self._connection("BEGIN") as connection:
-            self._check_file()
-            async with connection.begin():
-                yield connection
+        async with (
+            self._noting_trouble(),
+            self._connection("BEGIN") as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def _noting_trouble(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except StoreError as error:
+            # What a row or a statement did is its author's affair.
+            if not isinstance(error.__cause__, IntegrityError | DataError):
+                if self.trouble is None:
+                    log.error("the store fails", reason=str(error))  # noqa: TRY400 - no bug
+                self.trouble = str(error)
+            raise
 
     @contextlib.asynccontextmanager
     async def _connection(self, begin: str) -> AsyncIterator[AsyncConnection]:
         async with self._turn or contextlib.nullcontext():
+            self._check_file()  # before anything is connected to what stands there in its place
             try:
                 async with self._engine.connect() as connection:
                     await connection.execution_options(wamp_bridge_begin=begin)
@@ -177,10 +199,16 @@ def _inode(path: Path) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
+def _url(path: str) -> URL:
+    if path == _MEMORY:
+        return URL.create("sqlite+aiosqlite", database=path)
+    # Never made by connecting: what is made so is empty, where a file was that has lost its name.
+    query = {"uri": "true", "mode": "rw"}
+    return URL.create("sqlite+aiosqlite", database=f"file:{quote(path)}", query=query)
+
+
 def _engine(path: str, busy_timeout: float) -> AsyncEngine:
-    engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=path), connect_args={"timeout": busy_timeout}
-    )
+    engine = create_async_engine(_url(path), connect_args={"timeout": busy_timeout})
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _record: object) -> None:

@@ -118,6 +118,7 @@ class MemorySession:
         self._loop = asyncio.get_running_loop()
         self._decided = asyncio.Event()
         self._closed = False
+        self.paused = False
         self._serving: set[asyncio.Task[Result | WampError]] = set()
 
     def open(self) -> None:
@@ -155,6 +156,10 @@ class MemorySession:
     def features(self) -> frozenset[str]:
         """What this backend can do."""
         return FEATURES
+
+    def pause(self, *, paused: bool) -> None:
+        """Have who publishes for it be told that it can't be taken now."""
+        self.paused = paused
 
     async def attempted(self) -> None:
         """See `backends.base.Session`."""
@@ -206,18 +211,24 @@ class MemorySession:
             raise WampError(OPTION_NOT_ALLOWED, ["Events are not retained here."])
         publication = new_id()
         details = Details(self._me.session, self._me.authid, self._me.authrole, self._me.app)
-        for subscription in self._realm.subscriptions(topic):
-            for party in filter(gets, subscription.subscribers):
-                event = Event(
-                    subscription.uri,
-                    subscription.match,
-                    topic,
-                    publication,
-                    _copy(list(args)),
-                    _copy(dict(kwargs)),
-                    details,
-                )
-                self._loop.call_soon(self._sessions[party.app].receive, event)
+        audience = [
+            (subscription, self._sessions[party.app])
+            for subscription in self._realm.subscriptions(topic)
+            for party in filter(gets, subscription.subscribers)
+        ]
+        if any(session.paused for _, session in audience):
+            raise Unavailable("a subscriber takes no more events for now")
+        for subscription, session in audience:
+            event = Event(
+                subscription.uri,
+                subscription.match,
+                topic,
+                publication,
+                _copy(list(args)),
+                _copy(dict(kwargs)),
+                details,
+            )
+            self._loop.call_soon(session.receive, event)
         return publication if options.acknowledge else None
 
     async def register(self, uri: str, match: Match, invoke: Invoke) -> int:

@@ -122,6 +122,11 @@ class Member:
         """What the router announced; nothing where it is away."""
         return frozenset() if self._current is None else self._current.session.features
 
+    def pause(self, *, paused: bool) -> None:
+        """See `backends.base.Session`."""
+        if self._current is not None:
+            self._current.session.pause(paused=paused)
+
     async def attempted(self) -> None:
         """See `backends.base.Session`."""
         await self._tried.wait()

@@ -200,6 +200,11 @@ class WampSession:
 
     # Receiving.
 
+    def pause(self, *, paused: bool) -> None:
+        """Read no further, or go on; the router keeps the rest, for as long as it cares to."""
+        if not self.ended.done():
+            self._channel.pause(paused=paused)
+
     def lost(self, reason: str) -> None:
         """The connection is gone."""
         self._end(reason)

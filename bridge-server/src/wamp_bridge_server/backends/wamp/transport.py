@@ -10,6 +10,7 @@ can't read, and writes what it read into the log.
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import struct
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -47,10 +48,15 @@ class Channel(Protocol):
     """How long a message the router takes, in bytes."""
     last_received: float
     """When the last byte arrived, in the loop's time."""
+    paused: bool
+    """Whether nothing is read."""
 
     @property
     def buffered(self) -> int:
         """Bytes that the network did not take yet."""
+
+    def pause(self, *, paused: bool) -> None:
+        """Read no further, or go on."""
 
     def send(self, payload: bytes) -> None:
         """Send a message."""
@@ -105,6 +111,7 @@ class _Connection:
         loop = asyncio.get_running_loop()
         self.opened: asyncio.Future[str | None] = loop.create_future()
         self.last_received = loop.time()
+        self.paused = False
         self.max_payload = MAX_MESSAGE
         self.transport: Any = None
         self.factory: Any = None
@@ -117,6 +124,16 @@ class _Connection:
             return 0
         size: int = self.transport.get_write_buffer_size()
         return size
+
+    def pause(self, *, paused: bool) -> None:
+        if paused == self.paused or self.transport is None or self.transport.is_closing():
+            return
+        self.paused = paused
+        if paused:
+            self.transport.pause_reading()
+        else:
+            self.last_received = self._clock()  # nothing could be heard meanwhile
+            self.transport.resume_reading()
 
     def abort(self) -> None:
         if self.transport is not None:
@@ -237,4 +254,6 @@ def _websocket(address: Address, receiver: Receiver) -> WebSocketChannel:
 
 
 def _why(error: Exception | None) -> str:
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)  # as others say it of a connection that can't be made
     return str(error) if error is not None and str(error) else "the router closed the connection"

@@ -53,7 +53,9 @@ class Watch:
     def _look(self) -> None:
         now, last = self._loop.time(), self._channel.last_received
         silence = now - last
-        if now - self._due > _OVERSLEPT:
+        if self._channel.paused:
+            self._wait(now + self._patience.probe)
+        elif now - self._due > _OVERSLEPT:
             # We slept ourselves, and what arrived meanwhile is read after this.
             self._wait(now + _OVERSLEPT / 2)
         elif silence >= self._patience.silence:

@@ -8,11 +8,13 @@ own, as `wamp_bridge.adapters.flask`.
 from wamp_bridge.core._announce import Announcer
 from wamp_bridge.core._async_app import AsyncWampBridgeBase
 from wamp_bridge.core._async_client import AsyncBridge
+from wamp_bridge.core._binding import Parameters
 from wamp_bridge.core._bridge_app import BridgeApp, WampBridgeBase
-from wamp_bridge.core._callables import annotation_of, is_async_callable, within
+from wamp_bridge.core._callables import is_async_callable, run_awaiting
 from wamp_bridge.core._client import Bridge
 from wamp_bridge.core._commands import Command, commands
-from wamp_bridge.core._deliveries import current_details
+from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
+from wamp_bridge.core._deliveries import current_details, current_request
 from wamp_bridge.core._dispatch import Dispatcher
 from wamp_bridge.core._envelopes import (
     Envelope,
@@ -53,9 +55,9 @@ from wamp_bridge.core._errors import (
     error_of_status,
 )
 from wamp_bridge.core._json import dumps, loads
-from wamp_bridge.core._listing import listing
 from wamp_bridge.core._messages import (
     CallResult,
+    CallState,
     Endpoint,
     EventDetails,
     InvocationDetails,
@@ -89,11 +91,14 @@ __all__ = [
     "BridgeError",
     "BridgeUnreachable",
     "CallResult",
+    "CallState",
     "CallTimeout",
     "Canceled",
     "Command",
     "ConfigurationError",
     "Conflict",
+    "DeadLetter",
+    "DeadLetterFilter",
     "Dispatcher",
     "DuplicateName",
     "Endpoint",
@@ -119,6 +124,7 @@ __all__ = [
     "Once",
     "OnceStore",
     "Outcome",
+    "Parameters",
     "PendingCall",
     "Progress",
     "ProgressEnvelope",
@@ -142,19 +148,18 @@ __all__ = [
     "VerificationError",
     "WampBridgeBase",
     "WebhookSigner",
-    "annotation_of",
     "check_uri",
     "commands",
     "current_details",
+    "current_request",
     "decode_secret",
     "dumps",
     "error_of_status",
     "escape_segment",
     "generate_secret",
     "is_async_callable",
-    "listing",
     "loads",
     "parse_envelope",
+    "run_awaiting",
     "unescape_segment",
-    "within",
 ]

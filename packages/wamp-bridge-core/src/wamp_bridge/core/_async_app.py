@@ -2,102 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from wamp_bridge.core._bridge_app import BridgeApp
+from wamp_bridge.core._calling import AsyncCalling
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from wamp_bridge.core._calling import Operation
+    from wamp_bridge.core._messages import Source
 
-    from wamp_bridge.core._messages import CallResult, PendingCall, Source
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
-class AsyncWampBridgeBase(BridgeApp):
+class AsyncWampBridgeBase(BridgeApp, AsyncCalling):
     """A `BridgeApp` whose code waits on its loop for what it asks of the bridge.
 
     Code in a thread has `bridge`, which asks the same and waits there.
     """
 
-    @overload
-    async def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: None = None,
-        options: Mapping[str, Any] | None = None,
-        full: Literal[False] = False,
-    ) -> Any: ...
-
-    @overload
-    async def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: None = None,
-        options: Mapping[str, Any] | None = None,
-        full: Literal[True],
-    ) -> CallResult: ...
-
-    @overload
-    async def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: str,
-        options: Mapping[str, Any] | None = None,
-        full: bool = False,
-    ) -> PendingCall: ...
-
-    async def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: str | None = None,
-        options: Mapping[str, Any] | None = None,
-        full: bool = False,
-    ) -> Any:
-        """Call a procedure and return its result; see `AsyncBridge.call`.
-
-        Raises:
-            ConfigurationError: `callback` names no handler of this app.
-        """
-        if callback is None:
-            asked = self.async_bridge.call
-            if full:
-                return await asked(
-                    procedure, args, kwargs, timeout=timeout, options=options, full=True
-                )
-            return await asked(procedure, args, kwargs, timeout=timeout, options=options)
-        self.check_callback(callback)
-        return await self.async_bridge.call(
-            procedure, args, kwargs, timeout=timeout, callback=callback, options=options
-        )
-
-    async def publish(
-        self,
-        topic: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        options: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
-    ) -> int | None:
-        """Publish an event and return its id; see `AsyncBridge.publish`."""
-        return await self.async_bridge.publish(
-            topic, args, kwargs, options=options, timeout=timeout
-        )
+    async def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return await self.async_bridge._ask(operation, *args, **kwargs)  # noqa: SLF001 - of our kind
 
     async def announce(self, *, wait: bool = False) -> Source:
         """Announce this app now; see `AsyncBridge.announce`. `announcer` does it by itself."""

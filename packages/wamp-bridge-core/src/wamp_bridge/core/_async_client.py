@@ -4,34 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
+from wamp_bridge.core import _dead_letters as dead_letters
 from wamp_bridge.core import _operations as operations
+from wamp_bridge.core._calling import AsyncCalling
 from wamp_bridge.core._requests import Pause
 from wamp_bridge.core._settings import for_requests
 from wamp_bridge.core._stand_in import stand_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     import httpx
 
+    from wamp_bridge.core._calling import Operation
+    from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
     from wamp_bridge.core._messages import (
-        CallResult,
-        PendingCall,
         Registration,
         Source,
         Subscription,
     )
     from wamp_bridge.core._operations import Removed
-    from wamp_bridge.core._requests import Answer, Exchange, Failure, Send
+    from wamp_bridge.core._requests import Answer, Failure, Send
     from wamp_bridge.core._settings import Settings
     from wamp_bridge.core._uris import Match
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class AsyncBridge:
+class AsyncBridge(AsyncCalling):
     """The bridge as seen from an app, for code that waits on a loop.
 
     Its methods are those of `Bridge`, awaited. Each loop that it is used on has connections of its
@@ -72,133 +75,76 @@ class AsyncBridge:
         if client is not None:
             await client.aclose()
 
-    @overload
-    async def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: None = None,
-        options: Mapping[str, Any] | None = None,
-        full: Literal[False] = False,
-    ) -> Any: ...
-
-    @overload
-    async def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: None = None,
-        options: Mapping[str, Any] | None = None,
-        full: Literal[True],
-    ) -> CallResult: ...
-
-    @overload
-    async def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: str,
-        options: Mapping[str, Any] | None = None,
-        full: bool = False,
-    ) -> PendingCall: ...
-
-    async def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: str | None = None,
-        options: Mapping[str, Any] | None = None,
-        full: bool = False,
-    ) -> Any:
-        """As `Bridge.call`."""
-        return await self._run(
-            operations.call(
-                self.settings,
-                procedure,
-                args,
-                kwargs,
-                timeout=timeout,
-                callback=callback,
-                options=options,
-                full=full,
-            )
-        )
-
-    async def publish(
-        self,
-        topic: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        options: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
-    ) -> int | None:
-        """As `Bridge.publish`."""
-        return await self._run(
-            operations.publish(self.settings, topic, args, kwargs, options=options, timeout=timeout)
-        )
-
     async def register(
         self, endpoints: Mapping[str, str | Mapping[str, Any]], *, lease: float | None = None
     ) -> list[Registration]:
         """As `Bridge.register`."""
-        return await self._run(operations.register(self.settings, endpoints, lease))
+        return await self._ask(operations.register, endpoints, lease)
 
     async def unregister(
         self, endpoints: Iterable[str] | Mapping[str, str], *, match: Match | None = None
     ) -> Removed:
         """As `Bridge.unregister`."""
-        return await self._run(operations.unregister(self.settings, endpoints, match))
+        return await self._ask(operations.unregister, endpoints, match)
 
     async def subscribe(
         self, endpoints: Mapping[str, str | Mapping[str, Any]], *, lease: float | None = None
     ) -> list[Subscription]:
         """As `Bridge.subscribe`."""
-        return await self._run(operations.subscribe(self.settings, endpoints, lease))
+        return await self._ask(operations.subscribe, endpoints, lease)
 
     async def unsubscribe(
         self, endpoints: Iterable[str] | Mapping[str, str], *, match: Match | None = None
     ) -> Removed:
         """As `Bridge.unsubscribe`."""
-        return await self._run(operations.unsubscribe(self.settings, endpoints, match))
+        return await self._ask(operations.unsubscribe, endpoints, match)
 
     async def announce(self, url: str | None = None, *, wait: bool = False) -> Source:
         """As `Bridge.announce`."""
-        return await self._run(operations.announce(self.settings, url, wait=wait))
+        return await self._ask(operations.announce, url, wait=wait)
 
     async def withdraw(self, url: str | None = None) -> None:
         """As `Bridge.withdraw`."""
-        return await self._run(operations.withdraw(self.settings, url))
+        return await self._ask(operations.withdraw, url)
 
     async def heartbeat(self, endpoints: Iterable[str] | None = None) -> int:
         """As `Bridge.heartbeat`."""
-        return await self._run(operations.heartbeat(self.settings, endpoints))
+        return await self._ask(operations.heartbeat, endpoints)
 
     async def registrations(self) -> list[Registration]:
         """As `Bridge.registrations`."""
-        return await self._run(operations.registrations(self.settings))
+        return await self._ask(operations.registrations)
 
     async def subscriptions(self) -> list[Subscription]:
         """As `Bridge.subscriptions`."""
-        return await self._run(operations.subscriptions(self.settings))
+        return await self._ask(operations.subscriptions)
 
     async def sources(self) -> list[Source]:
         """As `Bridge.sources`."""
-        return await self._run(operations.sources(self.settings))
+        return await self._ask(operations.sources)
 
-    async def _run(self, exchange: Exchange[_T]) -> _T:
+    async def dead_letters(self, **chosen: Unpack[DeadLetterFilter]) -> list[DeadLetter]:
+        """As `Bridge.dead_letters`."""
+        return await self._ask(dead_letters.dead_letters, chosen)
+
+    async def count_dead_letters(self, **chosen: Unpack[DeadLetterFilter]) -> int:
+        """As `Bridge.count_dead_letters`."""
+        return await self._ask(dead_letters.count, chosen)
+
+    async def replay_dead_letters(
+        self, identifier: str | None = None, **chosen: Unpack[DeadLetterFilter]
+    ) -> int:
+        """As `Bridge.replay_dead_letters`."""
+        return await self._ask(dead_letters.replay, identifier, chosen)
+
+    async def delete_dead_letters(
+        self, identifier: str | None = None, **chosen: Unpack[DeadLetterFilter]
+    ) -> int:
+        """As `Bridge.delete_dead_letters`."""
+        return await self._ask(dead_letters.delete, identifier, chosen)
+
+    async def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        exchange = operation(self.settings, *args, **kwargs)
         came: Answer | Failure | None = None
         while True:
             try:

@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
-from wamp_bridge.core._errors import ConfigurationError
+from wamp_bridge.core._calling import Calling
+from wamp_bridge.core._errors import BridgeError, ConfigurationError
 from wamp_bridge.core._mount import Mount
 from wamp_bridge.core._registry import Registry
 
@@ -18,18 +19,16 @@ if TYPE_CHECKING:
 
     from wamp_bridge.core._announce import Announcer
     from wamp_bridge.core._async_client import AsyncBridge
+    from wamp_bridge.core._callables import Awaiting
+    from wamp_bridge.core._calling import Operation
     from wamp_bridge.core._client import Bridge
     from wamp_bridge.core._dispatch import Dispatcher
-    from wamp_bridge.core._messages import (
-        CallResult,
-        PendingCall,
-        Request,
-        Response,
-        Source,
-    )
+    from wamp_bridge.core._messages import Request, Response, Source
     from wamp_bridge.core._settings import Settings
     from wamp_bridge.core._uris import Invoke, Match
 
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 
@@ -39,17 +38,24 @@ class BridgeApp:
     An adapter subclasses one of its two kinds and adds what its framework has of its own: where
     settings come from (`configure`, or `add_mount` for each app), how requests and responses are
     translated (`handle` or `handle_async`), where the dispatcher is mounted, hints of when the app
-    is being served (`announcer`), and what handlers get of it (`adapted`, `provided`).
+    is being served (`announcer`), what handlers get of it and what their errors mean (`adapted`,
+    `request_class`, `wamp_error`).
 
     Every instance has a registry of its own, so that two apps, or two tests, know nothing of one
     another.
 
     Args:
         *sources: Mappings with settings, as for `configure`; the environment if left out.
+
+    Attributes:
+        request_class: The framework's, where it has one. A handler's parameter that is annotated
+            with it receives the request that brings a delivery, which is then `Request.native`.
     """
 
+    request_class: ClassVar[type | None] = None
+
     def __init__(self, *sources: Mapping[str, Any]) -> None:
-        self.registry = Registry(self.provided(), adapt=self.adapted)
+        self.registry = Registry(self.request_class, adapt=self.adapted, wamp_error=self.wamp_error)
         self._mount = Mount(self.registry, *(sources or (os.environ,)))
         self._mounted = 0
 
@@ -61,9 +67,12 @@ class BridgeApp:
         """
         return function
 
-    def provided(self) -> Mapping[type, Callable[[], Any]]:
-        """What brings the values for handlers' parameters that are annotated with these classes."""
-        return {}
+    def wamp_error(self, _error: Exception) -> BridgeError | None:
+        """What a caller is told of a framework's exception that a handler raised.
+
+        None of what is for the log alone. `error_of_status` knows what statuses of HTTP mean.
+        """
+        return None
 
     def add_mount(self, *sources: Mapping[str, Any], registry: Registry | None = None) -> Mount:
         """Let one more app serve the handlers, with settings and connections of its own.
@@ -188,19 +197,20 @@ class BridgeApp:
         """Declare the decorated function as a receiver of outcomes; see `Registry.callback`."""
         return self.registry.callback(name, progress=progress)
 
-    def check_callback(self, callback: str) -> None:
-        """Refuse the name of a callback that no handler has; URLs are another's business.
+    def checked_callback(self, callback: str | None) -> str | None:
+        """The callback of a call; a URL is another's business.
 
         Raises:
             ConfigurationError: It names no handler of this app.
         """
-        if "://" in callback:
-            return
+        if callback is None or "://" in callback:
+            return callback
         if callback not in self.mount.registry.table(self.settings.prefix).callbacks:
             raise ConfigurationError(f"no @callback() of this app is named {callback!r}")
+        return callback
 
     def handle(
-        self, request: Request, *, run_async: Callable[[Awaitable[Any]], Any] | None = None
+        self, request: Request, *, run_async: Callable[[Awaiting[Any]], Any] | None = None
     ) -> Response:
         """Serve a request of the bridge in this thread; see `Dispatcher.dispatch`."""
         self.announcer.requested()
@@ -217,85 +227,11 @@ class BridgeApp:
         return await self.core_dispatcher.dispatch_async(request, run_sync=run_sync)
 
 
-class WampBridgeBase(BridgeApp):
+class WampBridgeBase(BridgeApp, Calling):
     """A `BridgeApp` whose code waits in its thread for what it asks of the bridge."""
 
-    @overload
-    def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: None = None,
-        options: Mapping[str, Any] | None = None,
-        full: Literal[False] = False,
-    ) -> Any: ...
-
-    @overload
-    def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: None = None,
-        options: Mapping[str, Any] | None = None,
-        full: Literal[True],
-    ) -> CallResult: ...
-
-    @overload
-    def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: str,
-        options: Mapping[str, Any] | None = None,
-        full: bool = False,
-    ) -> PendingCall: ...
-
-    def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: str | None = None,
-        options: Mapping[str, Any] | None = None,
-        full: bool = False,
-    ) -> Any:
-        """Call a procedure and return its result; see `Bridge.call`.
-
-        Raises:
-            ConfigurationError: `callback` names no handler of this app.
-        """
-        if callback is None:
-            asked = self.bridge.call
-            if full:
-                return asked(procedure, args, kwargs, timeout=timeout, options=options, full=True)
-            return asked(procedure, args, kwargs, timeout=timeout, options=options)
-        self.check_callback(callback)
-        return self.bridge.call(
-            procedure, args, kwargs, timeout=timeout, callback=callback, options=options
-        )
-
-    def publish(
-        self,
-        topic: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        options: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
-    ) -> int | None:
-        """Publish an event and return its id; see `Bridge.publish`."""
-        return self.bridge.publish(topic, args, kwargs, options=options, timeout=timeout)
+    def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        return self.bridge._ask(operation, *args, **kwargs)  # noqa: SLF001 - of our kind
 
     async def acall(
         self,
@@ -306,19 +242,19 @@ class WampBridgeBase(BridgeApp):
         timeout: float | None = None,
         callback: str | None = None,
         options: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
         full: bool = False,
     ) -> Any:
         """As `call`, for the asynchronous code that such a framework has, too."""
-        if callback is not None:
-            self.check_callback(callback)
         call: Any = self.async_bridge.call  # whose overloads are those of our `call`
         return await call(
             procedure,
             args,
             kwargs,
             timeout=timeout,
-            callback=callback,
+            callback=self.checked_callback(callback),
             options=options,
+            idempotency_key=idempotency_key,
             full=full,
         )
 
@@ -330,10 +266,16 @@ class WampBridgeBase(BridgeApp):
         *,
         options: Mapping[str, Any] | None = None,
         timeout: float | None = None,
+        idempotency_key: str | None = None,
     ) -> int | None:
         """As `publish`, for the asynchronous code that such a framework has, too."""
         return await self.async_bridge.publish(
-            topic, args, kwargs, options=options, timeout=timeout
+            topic,
+            args,
+            kwargs,
+            options=options,
+            timeout=timeout,
+            idempotency_key=idempotency_key,
         )
 
     def announce(self, *, wait: bool = False) -> Source:

@@ -4,34 +4,37 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
+from wamp_bridge.core import _dead_letters as dead_letters
 from wamp_bridge.core import _operations as operations
+from wamp_bridge.core._calling import Calling
 from wamp_bridge.core._requests import Pause
 from wamp_bridge.core._settings import for_requests
 from wamp_bridge.core._stand_in import stand_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     import httpx
 
+    from wamp_bridge.core._calling import Operation
+    from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
     from wamp_bridge.core._messages import (
-        CallResult,
-        PendingCall,
         Registration,
         Source,
         Subscription,
     )
     from wamp_bridge.core._operations import Removed
-    from wamp_bridge.core._requests import Answer, Exchange, Failure, Send
+    from wamp_bridge.core._requests import Answer, Failure, Send
     from wamp_bridge.core._settings import Settings
     from wamp_bridge.core._uris import Match
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
-class Bridge:
+class Bridge(Calling):
     """The bridge as seen from an app, for code that waits in its thread.
 
     ::
@@ -45,7 +48,7 @@ class Bridge:
 
     A request that never left is tried again, and so are those that may be repeated without harm,
     within the timeout. A call or a publication of which a byte may have been sent is never
-    repeated.
+    repeated, unless it has an idempotency key.
 
     Args:
         settings: Where the bridge is and who asks; read from the environment if left out.
@@ -74,123 +77,6 @@ class Bridge:
         if client is not None:
             client.close()
 
-    @overload
-    def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: None = None,
-        options: Mapping[str, Any] | None = None,
-        full: Literal[False] = False,
-    ) -> Any: ...
-
-    @overload
-    def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: None = None,
-        options: Mapping[str, Any] | None = None,
-        full: Literal[True],
-    ) -> CallResult: ...
-
-    @overload
-    def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: str,
-        options: Mapping[str, Any] | None = None,
-        full: bool = False,
-    ) -> PendingCall: ...
-
-    def call(
-        self,
-        procedure: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        timeout: float | None = None,
-        callback: str | None = None,
-        options: Mapping[str, Any] | None = None,
-        full: bool = False,
-    ) -> Any:
-        """Call a procedure.
-
-        Args:
-            procedure: Its name; `WAMP_BRIDGE_PREFIX` goes before one without a dot.
-            args: Positional arguments, or keyword arguments where it is a mapping.
-            kwargs: Keyword arguments.
-            timeout: Seconds to wait for the result; `WAMP_BRIDGE_TIMEOUT` if left out.
-            callback: Don't wait; the outcome goes to this URL, or to the `callback` handler of
-                this name.
-            options: WAMP's options of the call.
-            full: Return the `CallResult`, with keyword results.
-
-        Returns:
-            The one positional result, the list where there are several, None where there is
-            none; a `PendingCall` where a callback is given.
-
-        Raises:
-            NoSuchProcedure: Nobody serves it.
-            InvalidArgument: It doesn't take these arguments.
-            CallTimeout: There was no result in time.
-            ApplicationError: It failed with an error of its own.
-            Unavailable: The bridge, its router or the callee is away.
-            BridgeError: Anything else that the bridge answered.
-        """
-        return self._run(
-            operations.call(
-                self.settings,
-                procedure,
-                args,
-                kwargs,
-                timeout=timeout,
-                callback=callback,
-                options=options,
-                full=full,
-            )
-        )
-
-    def publish(
-        self,
-        topic: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        options: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
-    ) -> int | None:
-        """Publish an event.
-
-        Args:
-            topic: Its name; `WAMP_BRIDGE_PREFIX` goes before one without a dot.
-            args: Positional arguments, or keyword arguments where it is a mapping.
-            kwargs: Keyword arguments.
-            options: `acknowledge`, `exclude_me`, `exclude`, `eligible`, `retain` and the rest of
-                WAMP's.
-            timeout: Seconds to wait for the bridge; `WAMP_BRIDGE_TIMEOUT` if left out.
-
-        Returns:
-            The publication's id; None where `acknowledge` is false.
-
-        Raises:
-            Unavailable: The bridge or its router is away.
-            BridgeError: Anything else that the bridge answered.
-        """
-        return self._run(
-            operations.publish(self.settings, topic, args, kwargs, options=options, timeout=timeout)
-        )
-
     def register(
         self, endpoints: Mapping[str, str | Mapping[str, Any]], *, lease: float | None = None
     ) -> list[Registration]:
@@ -205,7 +91,7 @@ class Bridge:
             Conflict: Another app or WAMP client holds one of them; none was registered.
             BridgeError: Anything else that the bridge answered.
         """
-        return self._run(operations.register(self.settings, endpoints, lease))
+        return self._ask(operations.register, endpoints, lease)
 
     def unregister(
         self, endpoints: Iterable[str] | Mapping[str, str], *, match: Match | None = None
@@ -216,7 +102,7 @@ class Bridge:
             endpoints: Procedures; where it is a mapping, only with these URLs.
             match: Only those registered so.
         """
-        return self._run(operations.unregister(self.settings, endpoints, match))
+        return self._ask(operations.unregister, endpoints, match)
 
     def subscribe(
         self, endpoints: Mapping[str, str | Mapping[str, Any]], *, lease: float | None = None
@@ -227,13 +113,13 @@ class Bridge:
             endpoints: A URL for each topic, or `{"url": ..., "match", "ordered", "concurrency"}`.
             lease: Seconds after which they go, unless renewed by `heartbeat` or this again.
         """
-        return self._run(operations.subscribe(self.settings, endpoints, lease))
+        return self._ask(operations.subscribe, endpoints, lease)
 
     def unsubscribe(
         self, endpoints: Iterable[str] | Mapping[str, str], *, match: Match | None = None
     ) -> Removed:
         """Take subscriptions back; arguments as for `unregister`."""
-        return self._run(operations.unsubscribe(self.settings, endpoints, match))
+        return self._ask(operations.unsubscribe, endpoints, match)
 
     def announce(self, url: str | None = None, *, wait: bool = False) -> Source:
         """Tell the bridge where a dispatcher is mounted, for it to ask what it serves.
@@ -243,29 +129,50 @@ class Bridge:
             wait: Return when what it serves is in force. Never from a request that keeps the
                 app's only worker from answering the bridge.
         """
-        return self._run(operations.announce(self.settings, url, wait=wait))
+        return self._ask(operations.announce, url, wait=wait)
 
     def withdraw(self, url: str | None = None) -> None:
         """Take back all that a dispatcher serves; `WAMP_BRIDGE_CALLBACK_URL` if left out."""
-        return self._run(operations.withdraw(self.settings, url))
+        return self._ask(operations.withdraw, url)
 
     def heartbeat(self, endpoints: Iterable[str] | None = None) -> int:
         """Renew the leases, or those of some endpoints; how many there were."""
-        return self._run(operations.heartbeat(self.settings, endpoints))
+        return self._ask(operations.heartbeat, endpoints)
 
     def registrations(self) -> list[Registration]:
         """All that this app has registered."""
-        return self._run(operations.registrations(self.settings))
+        return self._ask(operations.registrations)
 
     def subscriptions(self) -> list[Subscription]:
         """All that this app has subscribed to."""
-        return self._run(operations.subscriptions(self.settings))
+        return self._ask(operations.subscriptions)
 
     def sources(self) -> list[Source]:
         """All that this app has announced."""
-        return self._run(operations.sources(self.settings))
+        return self._ask(operations.sources)
 
-    def _run(self, exchange: Exchange[_T]) -> _T:
+    def dead_letters(self, **chosen: Unpack[DeadLetterFilter]) -> list[DeadLetter]:
+        """What could not be delivered to this app, the oldest first; see `DeadLetterFilter`."""
+        return self._ask(dead_letters.dead_letters, chosen)
+
+    def count_dead_letters(self, **chosen: Unpack[DeadLetterFilter]) -> int:
+        """How many dead letters there are; see `DeadLetterFilter`."""
+        return self._ask(dead_letters.count, chosen)
+
+    def replay_dead_letters(
+        self, identifier: str | None = None, **chosen: Unpack[DeadLetterFilter]
+    ) -> int:
+        """Send one again, or those that are meant, all if nothing is said; how many that were."""
+        return self._ask(dead_letters.replay, identifier, chosen)
+
+    def delete_dead_letters(
+        self, identifier: str | None = None, **chosen: Unpack[DeadLetterFilter]
+    ) -> int:
+        """Delete one, or those that are meant, all if nothing is said; how many that were."""
+        return self._ask(dead_letters.delete, identifier, chosen)
+
+    def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        exchange = operation(self.settings, *args, **kwargs)
         came: Answer | Failure | None = None
         while True:
             try:

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 _T = TypeVar("_T", int, str)
 Details: TypeAlias = InvocationDetails | EventDetails | Outcome | Progress
 
-current_delivery: ContextVar[Details | None] = ContextVar("wamp_bridge_delivery", default=None)
-"""What the running handler was called for."""
+current_delivery: ContextVar[tuple[Details | None, Any]] = ContextVar(
+    "wamp_bridge_delivery", default=(None, None)
+)
+"""What the running handler was called for, and the framework's request that brought it."""
 
 _MAX_ATTEMPT_DIGITS = 9
 
@@ -41,7 +43,15 @@ def current_details() -> Details | None:
 
     For what a handler calls without passing its details on. None where no handler runs.
     """
-    return current_delivery.get()
+    return current_delivery.get()[0]
+
+
+def current_request() -> Any:
+    """The framework's request that brought what the running handler was called for.
+
+    None where no handler runs, and where no framework handed it in.
+    """
+    return current_delivery.get()[1]
 
 
 def invocation_details(

@@ -7,16 +7,16 @@ driver runs, and last the `Response`.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import dataclasses
+import functools
 import inspect
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 from wamp_bridge.core._answers import NO_CONTENT, error_answer, manifest_answer, result_answer
+from wamp_bridge.core._callables import run_awaiting
 from wamp_bridge.core._deliveries import (
     current_delivery,
     event_details,
@@ -48,9 +48,11 @@ from wamp_bridge.core._uris import unescape_segment
 from wamp_bridge.core._webhooks import ID_HEADER, WebhookSigner
 
 if TYPE_CHECKING:
+    import contextvars
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
+    from wamp_bridge.core._callables import Awaiting
     from wamp_bridge.core._deliveries import Details
     from wamp_bridge.core._messages import Endpoint, Request, Response
     from wamp_bridge.core._registry import Handler, Registry
@@ -71,28 +73,33 @@ class HandlerCall:
         error: What it raised, or None.
     """
 
-    __slots__ = ("_args", "_details", "_kwargs", "_token", "error", "handler", "value")
+    __slots__ = ("_args", "_delivery", "_kwargs", "_token", "error", "handler", "value")
 
     def __init__(
         self,
         handler: Handler,
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
-        details: Details,
+        delivery: tuple[Details, Any],
     ) -> None:
         self.handler = handler
         self.value: Any = None
         self.error: Exception | None = None
         self._args = args
         self._kwargs = kwargs
-        self._details = details
-        self._token: contextvars.Token[Details | None] | None = None
+        self._delivery = delivery
+        self._token: contextvars.Token[tuple[Details | None, Any]] | None = None
 
     def __call__(self) -> Any:
-        return self.handler.function(*self._args, **self._kwargs)
+        try:
+            return self.handler.function(*self._args, **self._kwargs)
+        except StopIteration as error:
+            # No future takes one, so who waits for a thread's would wait for ever. A coroutine's
+            # is this error, too (PEP 479).
+            raise RuntimeError("the handler raised StopIteration") from error
 
     def __enter__(self) -> Self:
-        self._token = current_delivery.set(self._details)
+        self._token = current_delivery.set(self._delivery)
         return self
 
     def __exit__(
@@ -103,6 +110,10 @@ class HandlerCall:
     ) -> bool:
         if self._token is not None:
             current_delivery.reset(self._token)
+        if isinstance(error, asyncio.CancelledError) and not _is_cancelled():
+            self.error = RuntimeError("the handler awaited what was cancelled")
+            self.error.__cause__ = error
+            return True
         if isinstance(error, Exception):
             self.error = error
             return True
@@ -136,21 +147,24 @@ class Dispatcher:
         self._signer = WebhookSigner(settings.secrets) if settings.secrets else None
 
     def dispatch(
-        self, request: Request, *, run_async: Callable[[Awaitable[Any]], Any] | None = None
+        self, request: Request, *, run_async: Callable[[Awaiting[Any]], Any] | None = None
     ) -> Response:
         """Serve a request in this thread.
 
         Args:
             request: As it came.
-            run_async: What waits for an asynchronous handler; a loop of its own if left out.
+            run_async: What runs an asynchronous handler, a function without arguments, and waits
+                for it; on a loop of its own if left out.
         """
-        wait = run_async or _wait
+        run = run_async or run_awaiting
         for step in self._flow(request):
             if not isinstance(step, HandlerCall):
                 return step
             with step:
                 value = step()
-                step.value = wait(value) if inspect.isawaitable(value) else value
+                if inspect.isawaitable(value):
+                    value = run(functools.partial(_awaited, value))
+                step.value = value
         raise AssertionError("the flow ends with a response")
 
     async def dispatch_async(
@@ -183,13 +197,13 @@ class Dispatcher:
                 return
             call = self._call_for(envelope, request, delivery_id)
         except BridgeError as error:
-            yield self._refusal(error)
+            yield self._refusal(error, request)
             return
         if call is None:
             yield NO_CONTENT
             return
         yield call
-        yield _answer(call, request)
+        yield self._answer(call, request)
 
     def _checked(self, request: Request) -> str:
         """Refuse what the bridge can't have sent; the delivery's id."""
@@ -208,7 +222,7 @@ class Dispatcher:
             raise VerificationError("the request is not signed by this app's bridge")
         return self._signer.verify(request.headers, request.body, self._clock())
 
-    def _refusal(self, error: BridgeError) -> Response:
+    def _refusal(self, error: BridgeError, request: Request) -> Response:
         if isinstance(error, ConfigurationError):
             _logger.error("wamp-bridge can't serve this app: %s", error)
             error = BridgeError("the app is not set up rightly; its log says why")
@@ -216,9 +230,32 @@ class Dispatcher:
             _logger.error("refused what may be the bridge: WAMP_BRIDGE_SECRET is not set")
         else:
             _logger.warning(
-                "refused a request of the bridge with %d: %s", error.status, _shown(str(error))
+                "refused a request of the bridge for /%s with %d: %s",
+                _shown(request.path.lstrip("/")),
+                error.status,
+                _shown(str(error)),
             )
         return error_answer(error)
+
+    def _answer(self, call: HandlerCall, request: Request) -> Response:
+        """The answer to what a handler returned or raised."""
+        error = call.error
+        try:
+            if error is None:
+                return result_answer(call.value) if call.handler.kind == "procedure" else NO_CONTENT
+            told = self._registry.wamp_error(error)
+            if told is not None:
+                return dataclasses.replace(error_answer(told), error=error)
+        except BridgeError as unsuited:  # what it returned, or raised with, is none of JSON
+            error = unsuited
+        _logger.error(
+            "%s failed (request %s)",
+            call.handler.place,
+            _shown(request.headers.get("request-id", "-")),
+            exc_info=error,
+        )
+        answer = error_answer(BridgeError("the handler failed; the log of its app says why"))
+        return dataclasses.replace(answer, error=error)
 
     def _call_for(
         self, envelope: Envelope, request: Request, delivery_id: str
@@ -229,13 +266,13 @@ class Dispatcher:
             if handler is None:
                 raise NoSuchProcedure(f"no procedure {envelope.endpoint.uri} is served here")
             details: Any = invocation_details(envelope, delivery_id, request.headers)
-            return _bound(handler, envelope.args, envelope.kwargs, details)
+            return _bound(handler, envelope.args, envelope.kwargs, (details, request.native))
         if isinstance(envelope, EventEnvelope):
             handler = _matching(table.topics, envelope.endpoint)
             if handler is None:
                 raise NotFound(f"no topic {envelope.endpoint.uri} is followed here")
             details = event_details(envelope, delivery_id, request.headers)
-            return _bound(handler, envelope.args, envelope.kwargs, details)
+            return _bound(handler, envelope.args, envelope.kwargs, (details, request.native))
         assert not isinstance(envelope, ManifestEnvelope)  # noqa: S101 - answered by the flow
         name = _callback_name(envelope.callback, request.path)
         handler = table.callbacks.get(name)
@@ -247,7 +284,7 @@ class Dispatcher:
             outcome: Any = progress_of(envelope, delivery_id)
         else:
             outcome = outcome_of(envelope, delivery_id, request.headers)
-        return _bound(handler, [outcome], {}, outcome)
+        return _bound(handler, [outcome], {}, (outcome, request.native))
 
 
 def _matching(handlers: Mapping[str, Handler], endpoint: Endpoint) -> Handler | None:
@@ -256,11 +293,14 @@ def _matching(handlers: Mapping[str, Handler], endpoint: Endpoint) -> Handler | 
 
 
 def _bound(
-    handler: Handler, args: Sequence[Any], kwargs: Mapping[str, Any], details: Any
+    handler: Handler,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    delivery: tuple[Details, Any],
 ) -> HandlerCall:
     if handler.binder is not None:
-        args, kwargs = handler.binder.bind(args, kwargs, details)
-    return HandlerCall(handler, args, kwargs, details)
+        args, kwargs = handler.binder.bind(args, kwargs, *delivery)
+    return HandlerCall(handler, args, kwargs, delivery)
 
 
 def _callback_name(url: str | None, path: str) -> str:
@@ -283,40 +323,19 @@ def _check_content_type(value: str) -> None:
         raise UnsupportedMediaType("the body must be application/json in UTF-8")
 
 
-def _answer(call: HandlerCall, request: Request) -> Response:
-    """The answer to what a handler returned or raised."""
-    error = call.error
-    try:
-        if error is None:
-            return result_answer(call.value) if call.handler.kind == "procedure" else NO_CONTENT
-        if isinstance(error, BridgeError) and not isinstance(error, ConfigurationError):
-            return dataclasses.replace(error_answer(error), error=error)
-    except BridgeError as unsuited:  # what it returned, or raised with, is none of JSON
-        error = unsuited
-    _logger.error(
-        "%s failed (request %s)",
-        call.handler.place,
-        _shown(request.headers.get("request-id", "-")),
-        exc_info=error,
-    )
-    answer = error_answer(BridgeError("the handler failed; the log of its app says why"))
-    return dataclasses.replace(answer, error=error)
-
-
 def _shown(text: str) -> str:
     """A text of another's, fit for one line of a log."""
     return text[:200].encode("unicode_escape").decode("ascii")
 
 
-def _wait(awaitable: Awaitable[Any]) -> Any:
-    async def wait() -> Any:
-        return await awaitable
-
+def _is_cancelled() -> bool:
+    """Whether the running task is, and not only something that its handler has awaited."""
     try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(wait())
-    # This thread's loop is busy with us; the handler gets one in a thread of its own.
-    context = contextvars.copy_context()
-    with ThreadPoolExecutor(1) as executor:
-        return executor.submit(context.run, asyncio.run, wait()).result()
+        task = asyncio.current_task()
+    except RuntimeError:  # there is no loop
+        return False
+    return task is not None and task.cancelling() > 0
+
+
+async def _awaited(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable

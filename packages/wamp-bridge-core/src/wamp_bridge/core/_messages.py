@@ -33,12 +33,14 @@ class Request:
             it. A label for people and logs, save that it may name a callback.
         headers: Names in any case; kept in lower case. Values in ASCII or latin-1.
         body: The octets as they came, which is what was signed.
+        native: The framework's own request, for handlers that want it.
     """
 
     method: str
     path: str
     headers: Mapping[str, str]
     body: bytes = b""
+    native: object = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         lowered = {name.lower(): value for name, value in self.headers.items()}
@@ -163,6 +165,41 @@ class PendingCall:
 
 
 @dataclass(frozen=True, slots=True)
+class CallState:
+    """How an asynchronous call stands, as the bridge tells of it.
+
+    Attributes:
+        id: Also in its `PendingCall`.
+        status: `pending`, `succeeded`, `failed` or `cancelled`.
+        result: The full result; empty where there is none.
+        error: Why it failed, or that it was cancelled; None where it was not.
+    """
+
+    id: str
+    status: str
+    result: CallResult
+    error: BridgeError | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has succeeded, failed or been cancelled."""
+        return self.status != "pending"
+
+    def value(self) -> Any:
+        """The result as `call` would have returned it.
+
+        Raises:
+            BridgeError: The call failed; the error that `call` would have raised.
+            RuntimeError: The call has not ended.
+        """
+        if not self.ended:
+            raise RuntimeError(f"call {self.id} has not ended")
+        if self.error is not None:
+            raise self.error
+        return self.result.value
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How an asynchronous call ended, as a `callback` handler receives it.
 
@@ -230,6 +267,7 @@ class Registration:
         match: How `uri` matches.
         state: `pending`, `live`, `suspect`, `withdrawn` or `refused`.
         reason: Why it is in this state, where there is something to say.
+        since: Unix time when that state began.
         lease_expires_at: Unix time at which it goes unless renewed; None for never.
         options: The rest of what the bridge said: `invoke`, `concurrency`, `timeout`, ...
     """
@@ -240,6 +278,7 @@ class Registration:
     match: str
     state: str
     reason: str | None = None
+    since: float | None = None
     lease_expires_at: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -254,6 +293,7 @@ class Subscription:
     match: str
     state: str
     reason: str | None = None
+    since: float | None = None
     lease_expires_at: float | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -266,3 +306,4 @@ class Source:
     url: str
     state: str
     reason: str | None = None
+    since: float | None = None

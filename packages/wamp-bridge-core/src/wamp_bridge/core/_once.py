@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from wamp_bridge.core._callables import is_async_callable
-from wamp_bridge.core._deliveries import current_delivery
+from wamp_bridge.core._deliveries import current_details
 from wamp_bridge.core._errors import Unavailable
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Once:
         )
 
         def key() -> str | None:
-            delivery = current_delivery.get()
+            delivery = current_details()
             return f"{delivery.delivery_id} {name}" if delivery and delivery.delivery_id else None
 
         if is_async_callable(function):

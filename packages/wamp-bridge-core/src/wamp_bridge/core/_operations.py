@@ -1,6 +1,7 @@
 """Each thing that an app asks of the bridge, as an exchange (protocol, section 1).
 
-Both clients drive these, so that neither knows more than the other.
+Both clients drive these, so that neither knows more than the other. Calls and publications have a
+module of their own, `_calls`.
 """
 
 from __future__ import annotations
@@ -13,26 +14,22 @@ from urllib.parse import urlencode
 
 from wamp_bridge.core._errors import ConfigurationError, ServerError
 from wamp_bridge.core._messages import (
-    CallResult,
-    PendingCall,
     Registration,
     Source,
     Subscription,
 )
 from wamp_bridge.core._requests import (
-    GRACE_SECONDS,
     Answer,
     Exchange,
     Outgoing,
     encoded,
     exchange,
     json_of,
-    payload,
 )
 from wamp_bridge.core._uris import escape_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from wamp_bridge.core._settings import Settings
     from wamp_bridge.core._uris import Match
@@ -42,7 +39,7 @@ _T = TypeVar("_T")
 
 _PAGE: Final = 1000
 _ENTRY_MEMBERS: Final = frozenset(
-    {"id", "uri", "url", "match", "state", "reason", "lease_expires_at"}
+    {"id", "uri", "url", "match", "state", "reason", "since", "lease_expires_at"}
 )
 
 
@@ -59,53 +56,6 @@ class Removed:
     unknown: tuple[str, ...]
 
 
-def call(
-    settings: Settings,
-    procedure: str,
-    args: Sequence[Any] | Mapping[str, Any] | None,
-    kwargs: Mapping[str, Any] | None,
-    *,
-    timeout: float | None,
-    callback: str | None,
-    options: Mapping[str, Any] | None,
-    full: bool,
-) -> Exchange[Any]:
-    """Call a procedure: its result, or a `PendingCall` where a callback is given."""
-    budget = _budget(settings, timeout)
-    members = payload(args, kwargs)
-    members["options"] = dict(options) if options is not None else None
-    if callback is None:
-        members["timeout"] = budget
-        budget += GRACE_SECONDS
-        read: Callable[[Answer], Any] = _full_result if full else _result
-    else:
-        # the call may take hours; only its acceptance is waited for
-        members["timeout"] = timeout
-        members["callback"] = callback_url(settings, callback)
-        budget = settings.timeout
-        read = _pending
-    uri = settings.resolve(procedure)
-    return _ask("POST", f"call/{escape_segment(uri)}/", members, budget, read, repeatable=False)
-
-
-def publish(
-    settings: Settings,
-    topic: str,
-    args: Sequence[Any] | Mapping[str, Any] | None,
-    kwargs: Mapping[str, Any] | None,
-    *,
-    options: Mapping[str, Any] | None,
-    timeout: float | None,
-) -> Exchange[int | None]:
-    """Publish an event: the publication's id, or None where no acknowledgement was asked for."""
-    members = payload(args, kwargs)
-    members["options"] = dict(options) if options is not None else None
-    budget = _budget(settings, timeout)
-    uri = settings.resolve(topic)
-    path = f"publish/{escape_segment(uri)}/"
-    return _ask("POST", path, members, budget, _publication, repeatable=False)
-
-
 def register(
     settings: Settings, endpoints: Mapping[str, str | Mapping[str, Any]], lease: float | None
 ) -> Exchange[list[Registration]]:
@@ -113,9 +63,9 @@ def register(
     members = {"endpoints": _resolved(settings, endpoints), "lease": lease}
 
     def read(answer: Answer) -> list[Registration]:
-        return [_entry(Registration, item) for item in _list(json_of(answer), "registrations")]
+        return [_entry(Registration, item) for item in listed(json_of(answer), "registrations")]
 
-    return _ask("POST", "register/", members, settings.timeout, read)
+    return ask("POST", "register/", members, settings.timeout, read)
 
 
 def subscribe(
@@ -125,9 +75,9 @@ def subscribe(
     members = {"endpoints": _resolved(settings, endpoints), "lease": lease}
 
     def read(answer: Answer) -> list[Subscription]:
-        return [_entry(Subscription, item) for item in _list(json_of(answer), "subscriptions")]
+        return [_entry(Subscription, item) for item in listed(json_of(answer), "subscriptions")]
 
-    return _ask("POST", "subscribe/", members, settings.timeout, read)
+    return ask("POST", "subscribe/", members, settings.timeout, read)
 
 
 def unregister(
@@ -166,13 +116,13 @@ def announce(settings: Settings, url: str | None, *, wait: bool) -> Exchange[Sou
     def read(answer: Answer) -> Source:
         return _source(json_of(answer).get("source"))
 
-    return _ask("POST", "announce/", members, settings.timeout, read)
+    return ask("POST", "announce/", members, settings.timeout, read)
 
 
 def withdraw(settings: Settings, url: str | None) -> Exchange[None]:
     """Withdraw a source."""
     members = {"url": url or own_url(settings)}
-    return _ask("POST", "withdraw/", members, settings.timeout, _nothing)
+    return ask("POST", "withdraw/", members, settings.timeout, _nothing)
 
 
 def heartbeat(settings: Settings, endpoints: Iterable[str] | None) -> Exchange[int]:
@@ -184,7 +134,7 @@ def heartbeat(settings: Settings, endpoints: Iterable[str] | None) -> Exchange[i
     def read(answer: Answer) -> int:
         return int(json_of(answer).get("renewed", 0))
 
-    return _ask("POST", "heartbeat/", {"endpoints": named}, settings.timeout, read)
+    return ask("POST", "heartbeat/", {"endpoints": named}, settings.timeout, read)
 
 
 def callback_url(settings: Settings, callback: str) -> str:
@@ -212,7 +162,12 @@ def own_url(settings: Settings) -> str:
     return settings.callback_url
 
 
-def _budget(settings: Settings, timeout: float | None) -> float:
+def budget(settings: Settings, timeout: float | None) -> float:
+    """Seconds for a request: as given, or as the settings say.
+
+    Raises:
+        ValueError: It is no number above 0.
+    """
     if timeout is None:
         return settings.timeout
     if not (math.isfinite(timeout) and timeout > 0):
@@ -220,17 +175,19 @@ def _budget(settings: Settings, timeout: float | None) -> float:
     return timeout
 
 
-def _ask(
+def ask(
     method: str,
     path: str,
     members: Mapping[str, Any] | None,
-    budget: float,
+    seconds: float,
     read: Callable[[Answer], _T],
     *,
     repeatable: bool = True,
+    headers: Mapping[str, str] | None = None,
 ) -> Exchange[_T]:
+    """Ask for something, in so many seconds for all tries together."""
     body = None if members is None else encoded(members)
-    return exchange(Outgoing(method, path, body, budget, repeatable), read)
+    return exchange(Outgoing(method, path, body, seconds, repeatable, headers or {}), read)
 
 
 def _remove(
@@ -248,9 +205,9 @@ def _remove(
 
     def read(answer: Answer) -> Removed:
         members = json_of(answer)
-        return Removed(tuple(_list(members, name)), tuple(_list(members, "unknown")))
+        return Removed(tuple(listed(members, name)), tuple(listed(members, "unknown")))
 
-    return _ask("POST", path, {"endpoints": named, "match": match}, settings.timeout, read)
+    return ask("POST", path, {"endpoints": named, "match": match}, settings.timeout, read)
 
 
 def _listed(settings: Settings, name: str, make: Callable[[Any], _T]) -> Exchange[list[_T]]:
@@ -259,8 +216,8 @@ def _listed(settings: Settings, name: str, make: Callable[[Any], _T]) -> Exchang
     query: dict[str, Any] = {"limit": _PAGE}
     while True:
         path = f"{name}/?{urlencode(query)}"
-        page = yield from _ask("GET", path, None, settings.timeout, json_of)
-        found += [make(item) for item in _list(page, name)]
+        page = yield from ask("GET", path, None, settings.timeout, json_of)
+        found += [make(item) for item in listed(page, name)]
         query["cursor"] = page.get("cursor")
         if query["cursor"] is None:
             return found
@@ -279,26 +236,6 @@ def _resolved(settings: Settings, endpoints: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-def _result(answer: Answer) -> Any:
-    return json_of(answer).get("result")
-
-
-def _full_result(answer: Answer) -> CallResult:
-    members = json_of(answer)
-    return CallResult(_list(members, "args"), dict(members.get("kwargs") or {}))
-
-
-def _pending(answer: Answer) -> PendingCall:
-    members = json_of(answer)
-    return PendingCall(
-        str(members.get("id")), str(members.get("status")), answer.headers.get("location")
-    )
-
-
-def _publication(answer: Answer) -> int | None:
-    return json_of(answer).get("publication") if answer.body else None
-
-
 def _nothing(_answer: Answer) -> None:
     return None
 
@@ -313,6 +250,7 @@ def _entry(kind: type[_Entry], item: Any) -> _Entry:
         match=str(item.get("match")),
         state=str(item.get("state")),
         reason=item.get("reason"),
+        since=item.get("since"),
         lease_expires_at=item.get("lease_expires_at"),
         options={name: value for name, value in item.items() if name not in _ENTRY_MEMBERS},
     )
@@ -326,10 +264,16 @@ def _source(item: Any) -> Source:
         url=str(item.get("url")),
         state=str(item.get("state")),
         reason=item.get("reason"),
+        since=item.get("since"),
     )
 
 
-def _list(members: Mapping[str, Any], name: str) -> list[Any]:
+def listed(members: Mapping[str, Any], name: str) -> list[Any]:
+    """The list that an answer has under a name.
+
+    Raises:
+        ServerError: It has none, so that what answers may be no bridge.
+    """
     value = members.get(name)
     if not isinstance(value, list):
         raise _unlike()

@@ -7,15 +7,14 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
-from wamp_bridge.core._callables import Binder, is_async_callable, is_of_one_script, place_of
-from wamp_bridge.core._errors import ConfigurationError, DuplicateName, InvalidURI
+from wamp_bridge.core._binding import Binder
+from wamp_bridge.core._callables import is_async_callable, is_of_one_script, place_of
+from wamp_bridge.core._errors import BridgeError, ConfigurationError, DuplicateName, InvalidURI
 from wamp_bridge.core._messages import EventDetails, InvocationDetails
 from wamp_bridge.core._uris import Invoke, Match, check_uri, escape_segment, resolve_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from wamp_bridge.core._callables import Provided
 
     Adapt = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -36,7 +35,7 @@ class Handler:
         function: What is called.
         match: How its URI matches.
         options: What was declared beside, without what is at its default.
-        provided: What brings the values for parameters that are annotated with these classes.
+        request_class: A parameter annotated with this class receives the framework's request.
         place: Where the function is written, for a person.
         is_async: Whether calling it gives a coroutine.
     """
@@ -46,7 +45,7 @@ class Handler:
     function: Callable[..., Any]
     match: Match = "exact"
     options: Mapping[str, Any] = field(default_factory=dict)
-    provided: Provided = field(default_factory=dict, repr=False)
+    request_class: type | None = field(default=None, repr=False)
     place: str = field(init=False)
     is_async: bool = field(init=False)
     binder: Binder | None = field(init=False, repr=False)
@@ -58,11 +57,11 @@ class Handler:
 
     def _binder(self) -> Binder | None:
         if self.kind == "callback":
-            binder = Binder(self.function, None, self.provided)
-            return binder if binder.wants_provided else None
+            binder = Binder(self.function, None, self.request_class)
+            return binder if binder.wants_request else None
         wanted: type = InvocationDetails if self.kind == "procedure" else EventDetails
         other: type = EventDetails if self.kind == "procedure" else InvocationDetails
-        binder = Binder(self.function, wanted, self.provided)
+        binder = Binder(self.function, wanted, self.request_class)
         if not binder.wants_details and Binder(self.function, other).wants_details:
             raise ConfigurationError(
                 f"{self.place} serves a {self.kind}, so its details are {wanted.__name__} "
@@ -91,14 +90,22 @@ class Registry:
     so `table` is where they become URIs.
 
     Args:
-        provided: What brings the value for a handler's parameter that is annotated with a class,
-            as a framework's request; called for each delivery, in the thread that dispatches it.
+        request_class: The framework's: a handler's parameter that is annotated with it receives
+            the request that brings a delivery.
         adapt: Gives what is called for a declared function; the function itself if left out.
+        wamp_error: Gives what a caller is told of what a handler raised; see `wamp_error`.
     """
 
-    def __init__(self, provided: Provided | None = None, *, adapt: Adapt | None = None) -> None:
-        self._provided: Provided = provided or {}
+    def __init__(
+        self,
+        request_class: type | None = None,
+        *,
+        adapt: Adapt | None = None,
+        wamp_error: Callable[[Exception], BridgeError | None] | None = None,
+    ) -> None:
+        self._request_class = request_class
         self._adapt = adapt
+        self._wamp_error = wamp_error
         self._handlers: list[Handler] = []
         self._lock = threading.Lock()
         self._table: tuple[str, int, Table] | None = None
@@ -211,6 +218,12 @@ class Registry:
                     return
             self._handlers.append(handler)
 
+    def wamp_error(self, error: Exception) -> BridgeError | None:
+        """What a caller is told of what a handler raised; None of what is for the log alone."""
+        if isinstance(error, BridgeError) and not isinstance(error, ConfigurationError):
+            return error
+        return None if self._wamp_error is None else self._wamp_error(error)
+
     def table(self, prefix: str = "") -> Table:
         """The handlers by URI, callbacks by name.
 
@@ -235,7 +248,7 @@ class Registry:
             given = {option: value for option, value in options.items() if value is not None}
             named = name or _name_of(function)
             called = function if self._adapt is None else self._adapt(function)
-            handler = Handler(kind, named, called, match, given, self._provided)
+            handler = Handler(kind, named, called, match, given, self._request_class)
             _uri(handler, "")
             self.add(handler)
             return function

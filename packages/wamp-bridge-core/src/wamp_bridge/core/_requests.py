@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
 from wamp_bridge.core._errors import (
     BridgeError,
     BridgeUnreachable,
     CallTimeout,
+    Conflict,
     InvalidJSON,
     InvalidValue,
     ServerError,
@@ -31,6 +32,8 @@ _T = TypeVar("_T")
 
 GRACE_SECONDS: Final = 2.0
 """How much longer than the bridge we wait, so that its own word about a timeout arrives."""
+
+KEY_HEADER: Final = "idempotency-key"
 
 _LEAST_SECONDS: Final = 0.001
 _FIRST_PAUSE_SECONDS: Final = 0.1
@@ -48,6 +51,7 @@ class Outgoing:
         body: JSON, or None for none.
         budget: Seconds for all tries together.
         repeatable: Whether it may be sent again though it may have arrived.
+        headers: Those that are its own; names in lower case.
     """
 
     method: str
@@ -55,6 +59,12 @@ class Outgoing:
     body: bytes | None
     budget: float
     repeatable: bool
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def keyed(self) -> bool:
+        """Whether the bridge does it once, however often it arrives."""
+        return KEY_HEADER in self.headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +119,17 @@ def exchange(
             error = _error_in(came)
             if error is None:
                 return read(came)
-            again = request.repeatable and isinstance(error, Unavailable)
+            again = (request.repeatable and isinstance(error, Unavailable)) or (
+                # The one before it is under way: its answer will be ours.
+                request.keyed and isinstance(error, Conflict)
+            )
             wait = error.retry_after if again else None
         else:
             assert isinstance(came, Failure)  # noqa: S101 - what a Send is answered with
             error = _failed(came)
             refusals += 1
-            again = came.kind == "unsent" or (request.repeatable and came.kind == "cut")
+            harmless = request.repeatable or request.keyed
+            again = came.kind == "unsent" or (harmless and came.kind == "cut")
             wait = pause if again and refusals < _REFUSALS else None
             pause *= _PAUSE_GROWTH
         if wait is None or clock() + wait >= deadline:

@@ -114,10 +114,12 @@ def _request_options(step: Send) -> dict[str, Any]:
     options: dict[str, Any] = {
         "method": request.method,
         "url": request.path,
+        "headers": dict(request.headers),
         "timeout": httpx.Timeout(step.within, connect=min(step.within, _CONNECT_SECONDS)),
     }
     if request.body is not None:
-        options |= {"content": request.body, "headers": {"content-type": JSON_TYPE}}
+        options["content"] = request.body
+        options["headers"]["content-type"] = JSON_TYPE
     return options
 
 

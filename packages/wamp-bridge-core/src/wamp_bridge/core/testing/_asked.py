@@ -30,6 +30,7 @@ class Called:
         options: WAMP's options of the call.
         timeout: Seconds that the app would have waited.
         callback: The URL that the outcome goes to, where the app did not wait.
+        idempotency_key: The key that the app gave.
     """
 
     procedure: str
@@ -38,6 +39,7 @@ class Called:
     options: dict[str, Any] = field(default_factory=dict)
     timeout: float | None = None
     callback: str | None = None
+    idempotency_key: str | None = None
     settings: Settings = field(default_factory=Settings, repr=False, compare=False)
 
     def __str__(self) -> str:
@@ -57,12 +59,14 @@ class Published:
         args: Positional arguments, as they arrive by JSON.
         kwargs: Keyword arguments.
         options: WAMP's options of the publication.
+        idempotency_key: The key that the app gave.
     """
 
     topic: str
     args: list[Any]
     kwargs: dict[str, Any]
     options: dict[str, Any] = field(default_factory=dict)
+    idempotency_key: str | None = None
     settings: Settings = field(default_factory=Settings, repr=False, compare=False)
 
     def __str__(self) -> str:

@@ -7,7 +7,8 @@ import threading
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from wamp_bridge.core._errors import BridgeError, BridgeUnreachable, InvalidURI
+from wamp_bridge.core._calls import key_in
+from wamp_bridge.core._errors import BridgeError, BridgeUnreachable, InvalidURI, NotFound
 from wamp_bridge.core._json import AROUND, dumps, loads
 from wamp_bridge.core._requests import Answer, Failure
 from wamp_bridge.core._secrets import generate_secret
@@ -16,6 +17,7 @@ from wamp_bridge.core._uris import check_uri, unescape_segment
 from wamp_bridge.core.testing import _asked as asked
 from wamp_bridge.core.testing._asked import Called, Expectation, Published
 from wamp_bridge.core.testing._reaching import Deliveries
+from wamp_bridge.core.testing._registered import Registered
 from wamp_bridge.core.testing._servers import PLACE
 
 if TYPE_CHECKING:
@@ -49,7 +51,8 @@ class FakeBridge(Deliveries):
     configured for it: an app without `WAMP_BRIDGE_URL`, token, secret or callback URL is told
     some. Apps don't announce themselves.
 
-    Published events are taken and remembered. A call needs an expectation, and without one is an
+    Published events are taken and remembered, and so are URLs that are registered or subscribed by
+    name, though nothing is sent there. A call needs an expectation, and without one is an
     `UnexpectedRequest`. At the end of the context, where nothing else has failed, `verify` fails
     for what was expected and didn't come, and for what came and was not expected.
 
@@ -63,7 +66,9 @@ class FakeBridge(Deliveries):
         self._events: list[Published] = []
         self._expected_calls: list[Expectation] = []
         self._expected_events: list[Expectation] = []
+        self._registered = Registered()
         self._unexpected: list[str] = []
+        self._outcomes: dict[str, CallResult | BridgeError] = {}
         self._is_down = False
         self._context = ExitStack()
 
@@ -221,18 +226,34 @@ class FakeBridge(Deliveries):
         members = loads(request.body) if request.body else {}
         action, _, rest = request.path.partition("/")
         if action in ("call", "publish"):
-            return self._answer_named(settings, action, unescape_segment(rest.strip("/")), members)
-        if action == "announce":
+            uri = unescape_segment(rest.strip("/"))
+            return self._answer_named(settings, action, uri, members, request.headers)
+        if action == "calls":
+            return self._answer_state(rest.strip("/"))
+        if action in ("announce", "withdraw"):
             source = {"id": "src_1", "url": members["url"], "state": "live", "reason": None}
-            return _json(200, {"source": source})
-        if action == "withdraw":
-            return _json(200, {})
+            return _json(200, {"source": source} if action == "announce" else {})
         if request.method == "GET":
-            return _json(200, {action.partition("?")[0]: [], "cursor": None})
+            kind = action.partition("?")[0]
+            return _json(200, {kind: self._registered.listed(kind), "cursor": None})
+        if action in self._registered.actions:
+            return self._answer_registering(action, members)
         raise self._refuse(f"a fake bridge has no answer to {request.method} {request.path}")
 
+    def _answer_registering(self, action: str, members: Mapping[str, Any]) -> Answer:
+        try:
+            with self._lock:
+                return _json(200, self._registered.actions[action](members))
+        except InvalidURI as error:
+            return _problem(error)
+
     def _answer_named(
-        self, settings: Settings, action: str, uri: str, members: Mapping[str, Any]
+        self,
+        settings: Settings,
+        action: str,
+        uri: str,
+        members: Mapping[str, Any],
+        headers: Mapping[str, str],
     ) -> Answer | Failure:
         __tracebackhide__ = True
         try:
@@ -240,16 +261,21 @@ class FakeBridge(Deliveries):
         except InvalidURI as error:
             return _problem(error)
         if action == "call":
-            return self._answer_call(settings, uri, members)
-        return self._answer_publish(settings, uri, members)
+            return self._answer_call(settings, uri, members, headers)
+        return self._answer_publish(settings, uri, members, key_in(headers))
 
     def _answer_call(
-        self, settings: Settings, uri: str, members: Mapping[str, Any]
+        self,
+        settings: Settings,
+        uri: str,
+        members: Mapping[str, Any],
+        headers: Mapping[str, str],
     ) -> Answer | Failure:
         __tracebackhide__ = True
         options, timeout, url = (members.get(name) for name in ("options", "timeout", "callback"))
+        key = key_in(headers)
         called = Called(
-            uri, members["args"], members["kwargs"], options or {}, timeout, url, settings
+            uri, members["args"], members["kwargs"], options or {}, timeout, url, key, settings
         )
         with self._lock:
             self._calls.append(called)
@@ -259,17 +285,32 @@ class FakeBridge(Deliveries):
         if outcome is None:
             others = asked.listed("Expected were:", expected, "No calls were expected.")
             raise self._refuse(f"{called} was called, which was not expected.\n{others}")
-        if called.callback is None:
+        if called.callback is None and "prefer" not in headers:
             return _outcome(outcome)
-        self.owe_outcome(called, f"call_{number}", outcome)
+        if called.callback is not None:
+            self.owe_outcome(called, f"call_{number}", outcome)
+        self._outcomes[f"call_{number}"] = outcome
         pending = {"id": f"call_{number}", "status": "pending"}
         return _json(202, pending, location=f"/calls/call_{number}/")
 
+    def _answer_state(self, call: str) -> Answer:
+        """A call that nobody waits for has ended by the time that somebody asks."""
+        outcome = self._outcomes.get(call)
+        if outcome is None:
+            return _problem(NotFound.explained(f'This app has no call "{call}".'))
+        args, kwargs = list(outcome.args), outcome.kwargs
+        document: dict[str, Any] = {"id": call, "args": args, "kwargs": kwargs}
+        if isinstance(outcome, BridgeError):
+            document |= {"status": "failed", "error": outcome.uri, "error_status": outcome.status}
+        else:
+            document |= {"status": "succeeded", "result": outcome.value}
+        return _json(200, document)
+
     def _answer_publish(
-        self, settings: Settings, uri: str, members: Mapping[str, Any]
+        self, settings: Settings, uri: str, members: Mapping[str, Any], key: str | None
     ) -> Answer | Failure:
         options = members.get("options") or {}
-        event = Published(uri, members["args"], members["kwargs"], options, settings)
+        event = Published(uri, members["args"], members["kwargs"], options, key, settings)
         with self._lock:
             outcome = _met(self._expected_events, event)
             if not isinstance(outcome, BridgeError):

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
+import functools
 import inspect
 import itertools
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 from urllib.parse import unquote
 
 from wamp_bridge.core._bridge_app import BridgeApp
-from wamp_bridge.core._callables import is_async_callable
+from wamp_bridge.core._callables import is_async_callable, run_awaiting
 from wamp_bridge.core._envelopes import (
     ErrorEnvelope,
     EventEnvelope,
@@ -278,7 +277,7 @@ class Deliveries:
                 return result
             answer = _connected(self._sender)(request)
             if inspect.isawaitable(answer):
-                answer = _awaited(answer)
+                answer = run_awaiting(functools.partial(_awaited, answer))
 
     async def _arun(self, flow: _Flow[_T]) -> _T:
         answer: Any = None
@@ -306,19 +305,8 @@ def _unquoted(request: Request) -> Request:
     return Request(request.method, unquote(request.path), request.headers, request.body)
 
 
-def _awaited(awaitable: Awaitable[_T]) -> _T:
-    """Wait for what an app does, on a loop of its own."""
-
-    async def wait() -> _T:
-        return await awaitable
-
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(wait())
-    context = contextvars.copy_context()
-    with ThreadPoolExecutor(1) as executor:
-        return executor.submit(context.run, asyncio.run, wait()).result()
+async def _awaited(awaitable: Awaitable[_T]) -> _T:
+    return await awaitable
 
 
 def _meant(name: str, entries: Mapping[str, Any]) -> str:

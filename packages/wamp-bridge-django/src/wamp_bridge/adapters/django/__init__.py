@@ -16,17 +16,16 @@ finds the handlers in the `wamp` module of each app, brings `manage.py wamp` and
 settings.
 """
 
-from wamp_bridge.adapters.django._adapter import WampBridge
-from wamp_bridge.adapters.django._adapter import default as _default
+from wamp_bridge.adapters.django._adapter import WampBridge, default
 
-acall = _default.acall
-apublish = _default.apublish
-call = _default.call
-callback = _default.callback
-dispatcher = _default.dispatcher
-publish = _default.publish
-rpc = _default.rpc
-sub = _default.sub
+acall = default.acall
+apublish = default.apublish
+call = default.call
+callback = default.callback
+dispatcher = default.dispatcher
+publish = default.publish
+rpc = default.rpc
+sub = default.sub
 
 __all__ = [
     "WampBridge",

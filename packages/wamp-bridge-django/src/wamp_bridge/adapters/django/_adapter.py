@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Final
 
 from asgiref.sync import async_to_sync, sync_to_async
-from django.core.signals import request_started, setting_changed
+from django.core import exceptions, signals
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
-from wamp_bridge.adapters.django._settings import PREFIX, DjangoSettings
+from wamp_bridge import core
 from wamp_bridge.adapters.django._transactions import as_view
 from wamp_bridge.adapters.django._urls import Route
-from wamp_bridge.adapters.django._users import RequiringUsers
-from wamp_bridge.core import Request, Response, check_uri, dumps, loads
+from wamp_bridge.adapters.django.auth._users import RequiringUsers
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 class WampBridge(RequiringUsers):
@@ -32,12 +30,13 @@ class WampBridge(RequiringUsers):
             `path("wamp/", dispatcher)`.
     """
 
+    request_class = HttpRequest
+
     def __init__(self) -> None:
-        super().__init__(DjangoSettings(), os.environ)
+        super().__init__()
         route = Route(self.dispatch, self.adispatch, self.announcer.prepare)
         self.dispatcher: tuple[Any, None, None] = (route, None, None)
-        request_started.connect(self._request_started)
-        setting_changed.connect(self._setting_changed)
+        signals.request_started.connect(self._request_started)
 
     def publish(
         self,
@@ -47,6 +46,7 @@ class WampBridge(RequiringUsers):
         *,
         options: Mapping[str, Any] | None = None,
         timeout: float | None = None,
+        idempotency_key: str | None = None,
         on_commit: bool = False,
         using: str | None = None,
     ) -> int | None:
@@ -58,18 +58,21 @@ class WampBridge(RequiringUsers):
             kwargs: Keyword arguments.
             options: WAMP's options of the publication.
             timeout: Seconds to wait for the bridge; `WAMP_BRIDGE_TIMEOUT` if left out.
+            idempotency_key: With it, the bridge publishes the event once.
             on_commit: When the transaction commits, and not where it is rolled back; at once
                 outside of any. Returns None. A bridge that can't take it then is logged and not
                 raised, because what is committed has happened.
             using: The database whose transaction is meant; the default one if left out.
         """
+        asked: dict[str, Any] = {"timeout": timeout, "idempotency_key": idempotency_key}
         if not on_commit:
-            return super().publish(topic, args, kwargs, options=options, timeout=timeout)
-        check_uri(self.settings.resolve(topic))
-        given = loads(dumps([args, kwargs, options]))  # as they are now, and fit to be sent
+            return super().publish(topic, args, kwargs, options=options, **asked)
+        core.check_uri(self.settings.resolve(topic))
+        # As they are now, and fit to be sent.
+        args, kwargs, options = core.loads(core.dumps([args, kwargs, options]))
 
         def publish() -> None:
-            self.bridge.publish(topic, given[0], given[1], options=given[2], timeout=timeout)
+            self.bridge.publish(topic, args, kwargs, options=options, **asked)
 
         transaction.on_commit(publish, using=using, robust=True)
         return None
@@ -78,10 +81,17 @@ class WampBridge(RequiringUsers):
         """The function within a view's transactions."""
         return as_view(function)
 
+    def wamp_error(self, error: Exception) -> core.BridgeError | None:
+        """What Django answers with 403 or 400, as the WAMP error of that; it tells no more."""
+        if isinstance(error, exceptions.PermissionDenied):
+            return core.Forbidden()
+        is_bad = isinstance(error, exceptions.BadRequest | exceptions.SuspiciousOperation)
+        return core.InvalidArgument() if is_bad else None
+
     def dispatch(self, request: HttpRequest, path: str) -> HttpResponse:
         """The view, under WSGI."""
         asked = to_core_request(request, path, self.core_dispatcher.max_body)
-        return to_django_response(self.handle(asked, run_async=async_to_sync(_awaited)))
+        return to_django_response(self.handle(asked, run_async=lambda call: async_to_sync(call)()))
 
     async def adispatch(self, request: HttpRequest, path: str) -> HttpResponse:
         """The view, under ASGI."""
@@ -92,12 +102,8 @@ class WampBridge(RequiringUsers):
     def _request_started(self, **_signal: object) -> None:
         self.announcer.requested()
 
-    def _setting_changed(self, *, setting: str, **_signal: object) -> None:
-        if setting.startswith(PREFIX):
-            self.configure(DjangoSettings(), os.environ)
 
-
-def to_core_request(request: HttpRequest, path: str, max_body: int) -> Request:
+def to_core_request(request: HttpRequest, path: str, max_body: int) -> core.Request:
     """Django's request, as core knows them.
 
     Args:
@@ -105,16 +111,13 @@ def to_core_request(request: HttpRequest, path: str, max_body: int) -> Request:
         path: Below the place where the dispatcher is mounted.
         max_body: Octets; at most one more is read, by which core sees that there are too many.
     """
-    return Request(request.method or "", path, dict(request.headers), request.read(max_body + 1))
+    body = request.read(max_body + 1)
+    return core.Request(request.method or "", path, dict(request.headers), body, request)
 
 
-def to_django_response(response: Response) -> HttpResponse:
+def to_django_response(response: core.Response) -> HttpResponse:
     """Core's response, as Django knows them."""
     return HttpResponse(response.body, status=response.status, headers=dict(response.headers))
-
-
-async def _awaited(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
 
 
 default: Final = WampBridge()

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings as of_django
-from django.core.checks import Error, Warning  # noqa: A004 - Django's name
+from django.core.checks import Error, Tags, Warning, register  # noqa: A004 - Django's name
 from django.http.request import split_domain_port, validate_host
 from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve, reverse
 
 from wamp_bridge.adapters.django._adapter import default
 from wamp_bridge.adapters.django._settings import AUTHORIZE, GET_USER, USER_ROLE, imported, setting
 from wamp_bridge.adapters.django._urls import URL_NAME
-from wamp_bridge.adapters.django._users import required_by
+from wamp_bridge.adapters.django.auth._users import required_by
 from wamp_bridge.core import ConfigurationError
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 _IN_DEBUG: Final = [".localhost", "127.0.0.1", "[::1]"]  # as HttpRequest.get_host has them
 _HTTPS_BY: Final = "django.middleware.security.SecurityMiddleware"
+
+
+def register_check() -> None:
+    """Have Django check the settings where it checks URLs."""
+    register(check_settings, Tags.urls)
 
 
 def check_settings(**_asked: Any) -> list[CheckMessage]:

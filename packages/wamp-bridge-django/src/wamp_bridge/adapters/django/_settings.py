@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from django.conf import settings
+from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from wamp_bridge.core import ConfigurationError
+from wamp_bridge.core import ConfigurationError, WampBridgeBase
 
 PREFIX: Final = "WAMP_BRIDGE_"
 USER_ROLE: Final = "WAMP_BRIDGE_USER_ROLE"
@@ -40,6 +42,18 @@ class DjangoSettings(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(list(iter(self)))
+
+
+class SettledBridge(WampBridgeBase):
+    """A `WampBridgeBase` whose settings are Django's, then those of the environment."""
+
+    def __init__(self) -> None:
+        super().__init__(DjangoSettings(), os.environ)
+        setting_changed.connect(self._setting_changed)
+
+    def _setting_changed(self, *, setting: str, **_signal: object) -> None:
+        if setting.startswith(PREFIX):
+            self.configure(DjangoSettings(), os.environ)
 
 
 def setting(name: str) -> Any:

@@ -8,13 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connections, transaction
-from django.urls import URLPattern
+from django.urls import ResolverMatch, URLPattern
 from django.urls.resolvers import RegexPattern
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from django.urls import ResolverMatch
 
 URL_NAME: Final = "wamp_bridge"
 

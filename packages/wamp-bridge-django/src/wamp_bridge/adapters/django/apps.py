@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.core import checks
 from django.utils.module_loading import autodiscover_modules
 
 from wamp_bridge.adapters.django._adapter import default
-from wamp_bridge.adapters.django._checks import check_settings
+from wamp_bridge.adapters.django._checks import register_check
 
 
 class WampBridgeConfig(AppConfig):
@@ -18,6 +17,6 @@ class WampBridgeConfig(AppConfig):
 
     def ready(self) -> None:
         """Import the `wamp` module of each app that has one, as the admin does with its own."""
-        checks.register(check_settings, checks.Tags.urls)
+        register_check()
         autodiscover_modules("wamp")
         default.announcer.prepare()

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import anyio
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from wamp_bridge import core
-from wamp_bridge.adapters.fastapi._handlers import current_request, http_errors, serving
 from wamp_bridge.adapters.fastapi._settings import SettledBridge
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable
 
     from fastapi import APIRouter
     from starlette.types import Receive
@@ -41,8 +41,10 @@ class WampBridge(SettledBridge):
     `bridge.publish`, which wait there.
 
     Asynchronous handlers run on the loop and are cancelled when the bridge goes away; others run
-    in the thread pool, like path functions.
+    in the thread pool, like path functions. An `HTTPException` is the WAMP error of its status.
     """
+
+    request_class = Request
 
     @cached_property
     def dispatcher(self) -> APIRouter:
@@ -56,7 +58,6 @@ class WampBridge(SettledBridge):
             methods=["POST"],
             name="wamp_bridge",
             include_in_schema=self.include_in_schema,
-            response_model=None,
         )
         self.announcer.prepare()
         return router
@@ -77,33 +78,31 @@ class WampBridge(SettledBridge):
             await self.aclose()
 
     def adapted(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The handler, with FastAPI's dependencies and with HTTP's errors as WAMP's."""
-        if sys.modules.get("fastapi"):
-            from wamp_bridge.adapters.fastapi import _dependencies  # noqa: PLC0415 - as above
+        """The handler, with FastAPI's dependencies."""
+        if not sys.modules.get("fastapi"):
+            return function
+        from wamp_bridge.adapters.fastapi import _dependencies  # noqa: PLC0415 - as above
 
-            function = _dependencies.with_dependencies(function)
-        return core.within(function, http_errors)
+        return _dependencies.with_dependencies(function)
 
-    def provided(self) -> Mapping[type, Callable[[], Any]]:
-        """A handler's parameter that is annotated with `Request` gets the one that is served."""
-        return {Request: current_request}
+    def wamp_error(self, error: Exception) -> core.BridgeError | None:
+        """An `HTTPException`, as the WAMP error of its status."""
+        if isinstance(error, HTTPException):
+            return core.error_of_status(error.status_code, error.detail)
+        return None
 
     async def _endpoint(self, request: Request) -> Response:
         return await self._dispatch(request, request.path_params["path"])
 
     async def _dispatch(self, request: Request, path: str) -> Response:
-        gone = Response(status_code=400)  # which nobody will read
-        try:
+        answer = core.Response(400)  # for one who has gone, and reads nothing
+        with suppress(ClientDisconnect):
             asked = await to_core_request(request, path, self.core_dispatcher.max_body)
-        except ClientDisconnect:
-            return gone
-        answer = None
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_cancel_when_gone, request.receive, tasks.cancel_scope)
-            with serving(request):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(_cancel_when_gone, request.receive, tasks.cancel_scope)
                 answer = await self.handle_async(asked, run_sync=run_in_threadpool)
-            tasks.cancel_scope.cancel()
-        return gone if answer is None else to_starlette_response(answer)
+                tasks.cancel_scope.cancel()
+        return to_starlette_response(answer)
 
 
 async def to_core_request(request: Request, path: str, max_body: int) -> core.Request:
@@ -119,7 +118,7 @@ async def to_core_request(request: Request, path: str, max_body: int) -> core.Re
         body += chunk
         if len(body) > max_body:
             break
-    return core.Request(request.method, path, dict(request.headers), bytes(body))
+    return core.Request(request.method, path, dict(request.headers), bytes(body), request)
 
 
 def to_starlette_response(response: core.Response) -> Response:

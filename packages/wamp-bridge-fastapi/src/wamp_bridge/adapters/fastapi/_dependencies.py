@@ -7,31 +7,25 @@ and what a dependency does after its `yield` is done before the bridge is answer
 
 from __future__ import annotations
 
-import functools
 import inspect
-import re
-from http import HTTPStatus
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI
 from fastapi.params import Depends
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from wamp_bridge.adapters.fastapi._handlers import current_request
-from wamp_bridge.core import ConfigurationError, annotation_of, is_async_callable
+from wamp_bridge.core import ConfigurationError, Parameters, current_request, is_async_callable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from starlette.types import Message
 
-_CALL = "wamp_bridge.call"
-_REQUEST = "wamp_bridge_request"
-# What core finds by name, where it is imported for type checkers alone.
-_OURS = re.compile(r"\b(InvocationDetails|EventDetails|Outcome|Progress)\b")
+_RUN = "wamp_bridge_run"
 
 
 def with_dependencies(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,54 +34,37 @@ def with_dependencies(function: Callable[..., Any]) -> Callable[..., Any]:
     Raises:
         ConfigurationError: Whether a parameter is a dependency can't be told.
     """
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some of those written in C have none
+    parameters = Parameters.divided(function, _is_dependency)
+    if parameters is None:
         return function
-    wanted = [
-        parameter.replace(annotation=annotation, kind=parameter.KEYWORD_ONLY)  # evaluated
-        for parameter in signature.parameters.values()
-        for annotation in [_annotation(function, parameter)]
-        if isinstance(parameter.default, Depends)
-        or any(isinstance(each, Depends) for each in getattr(annotation, "__metadata__", ()))
-    ]
-    if not wanted:
-        return function
-    names = {parameter.name for parameter in wanted}
-    left = [each for each in signature.parameters.values() if each.name not in names]
-    payload = signature.replace(parameters=left)
-    route = _route(wanted)
+    route = _route(parameters.filled)
+    call = function if is_async_callable(function) else partial(run_in_threadpool, function)
 
-    @functools.wraps(function)
+    @wraps(function)
     async def run(*args: Any, **kwargs: Any) -> Any:
-        values = []
+        bound = parameters.bind(args, kwargs)
+        results = []
 
-        async def call(solved: dict[str, Any]) -> None:
-            given = {**payload.bind(*args, **kwargs).arguments, **solved}
-            whole = inspect.BoundArguments(signature, given)
-            if is_async_callable(function):
-                values.append(await function(*whole.args, **whole.kwargs))
-            else:
-                values.append(await run_in_threadpool(function, *whole.args, **whole.kwargs))
+        async def called(solved: dict[str, Any]) -> None:
+            args, kwargs = parameters.joined(bound, solved)
+            results.append(await call(*args, **kwargs))
 
-        await _solve(route, call)
-        return values[0]
+        request = current_request()
+        if request is None or not isinstance(request.app, FastAPI):
+            raise ConfigurationError("a handler with dependencies needs a request of FastAPI's")
+        scope = {**request.scope, _RUN: called}
+        # What is raised is for the bridge; the app's handlers would make pages of it.
+        scope.pop("starlette.exception_handlers", None)
+        await route.handle(scope, _receive, _send)
+        return results[0]
 
-    run.__signature__ = payload  # type: ignore[attr-defined]
+    run.__signature__ = parameters.payload  # type: ignore[attr-defined]
     return run
 
 
-def _annotation(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
-    text = parameter.annotation
-    annotation = annotation_of(function, parameter)
-    if annotation is None and isinstance(text, str) and not _OURS.search(text):
-        # A dependency that isn't seen would be an argument, and a caller could give it.
-        raise ConfigurationError(
-            f"{function.__qualname__}: {parameter.name!r} is annotated with {text!r}, which can't "
-            "be found when the app runs; FastAPI must see whether it is a dependency, so define "
-            "or import it at the module's level, not under TYPE_CHECKING"
-        )
-    return annotation
+def _is_dependency(parameter: inspect.Parameter) -> bool:
+    marks = (parameter.default, *getattr(parameter.annotation, "__metadata__", ()))
+    return any(isinstance(mark, Depends) for mark in marks)
 
 
 class _Overrides:
@@ -99,39 +76,20 @@ class _Overrides:
         return overrides
 
 
-def _route(wanted: list[inspect.Parameter]) -> APIRoute:
+def _route(filled: tuple[inspect.Parameter, ...]) -> APIRoute:
     async def endpoint(**solved: Any) -> Response:
-        request = solved.pop(_REQUEST)
-        await request.scope[_CALL](solved)
-        return Response(status_code=204)
+        await solved.pop(_RUN).scope[_RUN](solved)
+        return Response()
 
-    own = inspect.Parameter(_REQUEST, inspect.Parameter.KEYWORD_ONLY, annotation=Request)
-    endpoint.__signature__ = inspect.Signature([own, *wanted])  # type: ignore[attr-defined]
-    return APIRoute(
-        "/",
-        endpoint,
-        methods=["POST"],
-        response_model=None,
-        dependency_overrides_provider=_Overrides(),
-    )
+    own = inspect.Parameter(_RUN, inspect.Parameter.KEYWORD_ONLY, annotation=Request)
+    named = [parameter.replace(kind=parameter.KEYWORD_ONLY) for parameter in filled]
+    endpoint.__signature__ = inspect.Signature([own, *named])  # type: ignore[attr-defined]
+    return APIRoute("/", endpoint, methods=["POST"], dependency_overrides_provider=_Overrides())
 
 
-async def _solve(route: APIRoute, call: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
-    request = current_request()
-    if not isinstance(request.app, FastAPI):
-        raise ConfigurationError("a handler with dependencies needs an app of FastAPI")
-    scope = {**request.scope, _CALL: call}
-    # What is raised is for the bridge; the app's handlers would make pages of it.
-    scope.pop("starlette.exception_handlers", None)
-    status: int = HTTPStatus.INTERNAL_SERVER_ERROR
+async def _receive() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
 
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
 
-    async def send(message: Message) -> None:
-        nonlocal status
-        status = message.get("status", status)
-
-    await route.handle(scope, receive, send)
-    if status >= HTTPStatus.BAD_REQUEST:
-        raise HTTPException(status)
+async def _send(_message: Message) -> None:
+    """The answer is the dispatcher's."""

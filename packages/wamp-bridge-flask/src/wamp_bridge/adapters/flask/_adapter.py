@@ -6,9 +6,9 @@ import os
 from typing import TYPE_CHECKING, Final
 
 import flask
-from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, LengthRequired, RequestEntityTooLarge
 
-from wamp_bridge.core import ConfigurationError, Mount, Request, Response, WampBridgeBase
+from wamp_bridge import core
 
 if TYPE_CHECKING:
     from flask.sansio.blueprints import BlueprintSetupState
@@ -17,7 +17,7 @@ EXTENSION: Final = "wamp_bridge"
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-class WampBridge(WampBridgeBase):
+class WampBridge(core.WampBridgeBase):
     """WAMP in a Flask app, or in all apps that a factory makes.
 
     ::
@@ -70,16 +70,24 @@ class WampBridge(WampBridgeBase):
         """
         if self._mount_of(app) is None:
             if EXTENSION in app.extensions:
-                raise ConfigurationError(f"{app!r} has another WampBridge; an app can have one")
+                raise core.ConfigurationError(
+                    f"{app!r} has another WampBridge; an app can have one"
+                )
             app.extensions[EXTENSION] = self.add_mount(app.config, os.environ)
 
-    def current_mount(self) -> Mount | None:
+    def wamp_error(self, error: Exception) -> core.BridgeError | None:
+        """An `HTTPException`, as of `abort`, as the WAMP error of its status."""
+        if isinstance(error, HTTPException) and error.code is not None:
+            return core.error_of_status(error.code, error.description)
+        return None
+
+    def current_mount(self) -> core.Mount | None:
         """The mount of Flask's current app."""
         return self._mount_of(flask.current_app) if flask.has_app_context() else None
 
-    def _mount_of(self, app: flask.Flask) -> Mount | None:
+    def _mount_of(self, app: flask.Flask) -> core.Mount | None:
         mount = app.extensions.get(EXTENSION)
-        return mount if isinstance(mount, Mount) and mount.registry is self.registry else None
+        return mount if isinstance(mount, core.Mount) and mount.registry is self.registry else None
 
     def _registered(self, state: BlueprintSetupState) -> None:
         app = state.app
@@ -91,7 +99,7 @@ class WampBridge(WampBridgeBase):
         return to_flask_response(self.handle(to_core_request(path, self.core_dispatcher.max_body)))
 
 
-def to_core_request(path: str, max_body: int) -> Request:
+def to_core_request(path: str, max_body: int) -> core.Request:
     """Flask's current request, as core knows them.
 
     Args:
@@ -110,9 +118,9 @@ def to_core_request(path: str, max_body: int) -> Request:
     except AttributeError:  # before Flask 3.1 only an app has such a limit, not a request
         if "Transfer-Encoding" in request.headers:
             raise LengthRequired from None
-    return Request(request.method, path, dict(request.headers), request.get_data())
+    return core.Request(request.method, path, dict(request.headers), request.get_data())
 
 
-def to_flask_response(response: Response) -> flask.Response:
+def to_flask_response(response: core.Response) -> flask.Response:
     """Core's response, as Flask knows them."""
     return flask.make_response(response.body, response.status, dict(response.headers))

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 import pyramid.request
 import pyramid.response
 from pyramid.events import ApplicationCreated
+from pyramid.httpexceptions import HTTPException
 from pyramid.security import NO_PERMISSION_REQUIRED
-from pyramid.threadlocal import get_current_registry
+from pyramid.threadlocal import get_current_registry, manager
 
-from wamp_bridge.adapters.pyramid._handlers import PROVIDED, add_directives, scanned_registry
-from wamp_bridge.core import Mount, Registry, Request, Response, WampBridgeBase
+from wamp_bridge import core
+from wamp_bridge.adapters.pyramid._handlers import add_directives, scanned_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from pyramid.config import Configurator
 
@@ -23,7 +24,7 @@ KEY: Final = "wamp_bridge"
 _ANSWER: Final = "wamp_bridge.answer"
 
 
-class WampBridge(WampBridgeBase):
+class WampBridge(core.WampBridgeBase):
     """WAMP in one Pyramid app: what `request.wamp` is.
 
     Made by `config.include("wamp_bridge.adapters.pyramid")`. Settings come from the app's, then
@@ -35,13 +36,20 @@ class WampBridge(WampBridgeBase):
         settings: The app's.
     """
 
+    request_class = pyramid.request.Request
+
     def __init__(self, settings: Mapping[str, Any]) -> None:
         super().__init__()
-        self.registry = Registry(PROVIDED)
         self._mount = current.add_mount(settings, os.environ, registry=self.registry)
 
+    def wamp_error(self, error: Exception) -> core.BridgeError | None:
+        """An `HTTPException`, as the WAMP error of its status."""
+        if isinstance(error, HTTPException):
+            return core.error_of_status(error.status_code, error.detail or error.title)
+        return None
 
-class CurrentWampBridge(WampBridgeBase):
+
+class CurrentWampBridge(core.WampBridgeBase):
     """The `WampBridge` of whichever app the running code belongs to.
 
     Outside of a request, that of the only app there is. What its decorators declare is found by
@@ -52,7 +60,7 @@ class CurrentWampBridge(WampBridgeBase):
         super().__init__()
         self.registry = scanned_registry()
 
-    def current_mount(self) -> Mount | None:
+    def current_mount(self) -> core.Mount | None:
         """The mount of Pyramid's current app."""
         wamp = get_current_registry().get(KEY)
         return wamp.mount if isinstance(wamp, WampBridge) else None
@@ -85,12 +93,27 @@ def includeme(config: Configurator) -> None:
 
 def _dispatch(request: pyramid.request.Request) -> pyramid.response.Response:
     wamp: WampBridge = request.wamp
-    answer = wamp.handle(to_core_request(request, wamp.core_dispatcher.max_body))
+    asked = to_core_request(request, wamp.core_dispatcher.max_body)
+    answer = wamp.handle(asked, run_async=_run_within_request)
     if answer.error is not None:
         # Tweens must see that it failed: they end transactions, try again, and report.
         request.environ[_ANSWER] = answer
         raise answer.error
     return to_pyramid_response(answer)
+
+
+def _run_within_request(function: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    # Pyramid knows its request by thread, and core may take another one for an asynchronous call.
+    known = manager.get()
+
+    async def run() -> Any:
+        manager.push(known)
+        try:
+            return await function()
+        finally:
+            manager.pop()
+
+    return core.run_awaiting(run)
 
 
 def _answer(_error: Exception, request: pyramid.request.Request) -> pyramid.response.Response:
@@ -116,7 +139,7 @@ class _Answered:
         return answer is not None and answer.error is error
 
 
-def to_core_request(request: pyramid.request.Request, max_body: int) -> Request:
+def to_core_request(request: pyramid.request.Request, max_body: int) -> core.Request:
     """A request of Pyramid, as core knows them.
 
     Args:
@@ -126,10 +149,11 @@ def to_core_request(request: pyramid.request.Request, max_body: int) -> Request:
     if request.is_body_seekable:  # somebody has looked at it
         request.body_file_raw.seek(0)
     body = request.body_file.read(max_body + 1)
-    return Request(request.method, request.matchdict["path"], dict(request.headers), body)
+    path = request.matchdict["path"]
+    return core.Request(request.method, path, dict(request.headers), body, request)
 
 
-def to_pyramid_response(response: Response) -> pyramid.response.Response:
+def to_pyramid_response(response: core.Response) -> pyramid.response.Response:
     """Core's response, as Pyramid knows them."""
     headers = list(response.headers.items())
     return pyramid.response.Response(response.body, response.status, headerlist=headers)

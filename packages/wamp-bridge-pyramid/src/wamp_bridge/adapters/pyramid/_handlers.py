@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-from functools import partial, wraps
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import venusian
 from pyramid.registry import Deferred
 from pyramid.request import Request
-from pyramid.threadlocal import get_current_request, manager
 
 from wamp_bridge.core import ConfigurationError, Handler, Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable
 
     from pyramid.config import Configurator
 
     from wamp_bridge.core import WampBridgeBase
-
-PROVIDED: Final = {Request: get_current_request}
-"""A handler's parameter that is annotated with `Request` receives the bridge's request."""
 
 _CATEGORY: Final = "pyramid"  # the one that `config.scan()` looks for
 
@@ -30,7 +25,7 @@ class _Handed(Registry):
     """Hands on what is declared, and keeps nothing."""
 
     def __init__(self, take: Callable[[Handler], None]) -> None:
-        super().__init__(PROVIDED)
+        super().__init__(Request)
         self._take = take
 
     def add(self, handler: Handler) -> None:
@@ -76,7 +71,6 @@ def add_directives(config: Configurator, wamp: WampBridgeBase) -> None:
             "wamp handlers", discriminator, handler.place, f"wamp {handler.kind}"
         )
         shown["handler"] = handler
-        handler = _within_request(handler)
         config.action(discriminator, wamp.registry.add, args=(handler,), introspectables=(shown,))
 
     def add(
@@ -88,27 +82,3 @@ def add_directives(config: Configurator, wamp: WampBridgeBase) -> None:
     config.add_directive("add_wamp_handler", add_handler)
     for kind in ("rpc", "sub", "callback"):
         config.add_directive(f"add_wamp_{kind}", partial(add, kind))
-
-
-def _within_request(handler: Handler) -> Handler:
-    """Let an asynchronous handler know its request in whichever thread it is awaited.
-
-    That is another one where this one's loop is at work, and Pyramid keeps it by thread.
-    """
-    if not handler.is_async:
-        return handler
-    function = handler.function
-
-    @wraps(function)
-    def start(*args: Any, **kwargs: Any) -> Awaitable[Any]:
-        return _awaited(manager.get(), function(*args, **kwargs))
-
-    return dataclasses.replace(handler, function=start)
-
-
-async def _awaited(threadlocals: Mapping[str, Any], started: Awaitable[Any]) -> Any:
-    manager.push(threadlocals)
-    try:
-        return await started
-    finally:
-        manager.pop()

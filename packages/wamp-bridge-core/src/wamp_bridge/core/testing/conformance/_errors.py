@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from wamp_bridge.core._messages import Response
     from wamp_bridge.core.testing.conformance._mounting import MountedApp
 
-_UNEXPECTED = ["bug", "type", "setting", "group", "no json"]
+_UNEXPECTED = ["bug", "type", "end", "cancelled", "setting", "group", "no json"]
 
 
 class ErrorTests(MountsAnApp):

@@ -127,6 +127,8 @@ class Handlers:
             "busy": busy,
             "bug": RuntimeError(SECRET_WORD),
             "type": TypeError(f"missing 1 required argument {SECRET_WORD}"),
+            "end": StopIteration(SECRET_WORD),
+            "cancelled": asyncio.CancelledError(SECRET_WORD),
             "setting": ConfigurationError(SECRET_WORD),
             "group": ExceptionGroup(SECRET_WORD, [RuntimeError(SECRET_WORD)]),
             "no json": ApplicationError("com.example.odd", object(), SECRET_WORD),

@@ -13,7 +13,7 @@
         log(current_user(), product, price)
 """
 
-from wamp_bridge.adapters.django._crossbar import authenticate, authorize, ticket_for
-from wamp_bridge.adapters.django._users import acurrent_user, current_user
+from wamp_bridge.adapters.django.auth._crossbar import authenticate, authorize, ticket_for
+from wamp_bridge.adapters.django.auth._users import acurrent_user, current_user
 
 __all__ = ["acurrent_user", "authenticate", "authorize", "current_user", "ticket_for"]

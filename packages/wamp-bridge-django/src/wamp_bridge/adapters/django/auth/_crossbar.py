@@ -16,7 +16,7 @@ from wamp_bridge.adapters.django._settings import (
     imported,
     setting,
 )
-from wamp_bridge.adapters.django._users import may_call, required_by, user_by_name, user_of
+from wamp_bridge.adapters.django.auth._users import may_call, required_by, user_by_name, user_of
 from wamp_bridge.core import ApplicationError, ConfigurationError, Forbidden, InvocationDetails
 
 if TYPE_CHECKING:

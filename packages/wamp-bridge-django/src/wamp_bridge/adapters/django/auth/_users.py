@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 
-from wamp_bridge.adapters.django._settings import GET_USER, USER_ROLE, imported, setting
+from wamp_bridge.adapters.django._settings import (
+    GET_USER,
+    USER_ROLE,
+    SettledBridge,
+    imported,
+    setting,
+)
 from wamp_bridge.core import (
     EventDetails,
     Forbidden,
     InvocationDetails,
-    WampBridgeBase,
     current_details,
     is_async_callable,
 )
@@ -79,8 +84,8 @@ def user_by_name(authid: str | None, authrole: str | None) -> AbstractBaseUser |
     return named if named.is_active else None
 
 
-class RequiringUsers(WampBridgeBase):
-    """A `WampBridgeBase` whose procedures can be for users alone."""
+class RequiringUsers(SettledBridge):
+    """A `SettledBridge` whose procedures can be for users alone."""
 
     def rpc(
         self,

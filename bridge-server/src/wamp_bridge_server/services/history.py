@@ -1,0 +1,186 @@
+"""What was published while an app's session was away, read from the router where it keeps history.
+
+A router that keeps the history of a topic (WAMP, "Event History") is asked for it when the topic is
+subscribed again. What was received before is told by the store, which keeps a publication once. So
+that events stay in order, what arrives meanwhile is held back until the gap is filled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from wamp_bridge_server.backends.base import Details, Event, Unavailable, Undeliverable, WampError
+from wamp_bridge_server.store import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from wamp_bridge_server.backends.base import Session
+    from wamp_bridge_server.config import DeliveryConfig
+    from wamp_bridge_server.services.table import Group
+    from wamp_bridge_server.store import Store
+
+GET_EVENTS = "wamp.subscription.get_events"
+NO_HISTORY = frozenset(
+    {"wamp.error.no_such_procedure", "wamp.error.not_authorized", "wamp.error.authorization_failed"}
+)
+"""With these the router says that it has no history at all for this session."""
+
+MARGIN_SECONDS = 1800.0
+"""How much further back than the session's end one looks: for clocks that differ, and a connection
+that was dead before that was noticed. The store knows for longer what was received."""
+
+MOST_HELD_BACK = 5_000
+READ_SECONDS = 10.0
+NOTE_SECONDS = 60.0
+_AT_ONCE = 16
+
+log = structlog.get_logger("wamp_bridge.history")
+
+
+class History:
+    """Fills the gaps that an absence made.
+
+    Args:
+        store: Keeps until when each app's session was there.
+        policy_of: How many events an app would have read.
+        take: Takes an event of an app, and when it was published, in Unix seconds.
+        clock: Unix seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        policy_of: Callable[[str], DeliveryConfig],
+        take: Callable[[str, Event, float | None], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._policy_of = policy_of
+        self._take = take
+        self._clock = clock
+        self._until: dict[str, float] = {}
+        self._since: dict[str, float] = {}
+        self._joined: dict[str, float] = {}
+        self._without: set[str] = set()
+        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._noting: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Learn until when the sessions were there, before they join. Raises `StoreError`."""
+        self._until = await self._store.sessions_until()
+        self._noting = asyncio.create_task(self._note_now_and_then(), name="sessions")
+
+    async def close(self) -> None:
+        """Read no more; note until when the sessions were there."""
+        tasks = [*self._tasks, *([self._noting] if self._noting is not None else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._note()
+
+    def joined(self, app: str) -> None:
+        """An app's session has joined, and subscribes next."""
+        self._joined[app] = self._clock()
+        self._without.discard(app)
+        # Where that wasn't noted, the bridge was killed soon after its session was opened.
+        self._since[app] = self._until.get(app, self._joined[app])
+
+    def left(self, app: str) -> None:
+        """An app's session is gone."""
+        if app in self._joined:
+            del self._joined[app]
+            self._until[app] = self._clock()
+
+    def hold_back(self, group: Group) -> bool:
+        """Whether a topic that is being subscribed has a gap to be filled; then its events wait."""
+        joined = self._joined.get(group.app)
+        if group.kind != "topic" or joined is None or group.app in self._without:
+            return False
+        if not self._policy_of(group.app).history:
+            return False
+        if not any(endpoint.record.created_at < joined for endpoint in group.endpoints):
+            return False
+        group.held_back = []
+        return True
+
+    def fill(self, session: Session, group: Group, subscription: int) -> None:
+        """Read what was published meanwhile, and then let go what was held back."""
+        task = asyncio.create_task(self._fill(session, group, subscription), name="history")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def let_go(self, group: Group) -> None:
+        """Take what was held back."""
+        events, group.held_back = group.held_back or [], None
+        for event in events:
+            self._take(group.app, event, None)
+
+    async def _fill(self, session: Session, group: Group, subscription: int) -> None:
+        try:
+            async with self._turns:
+                events = await self._read(session, group, subscription)
+            since = self._since.get(group.app, 0.0) - MARGIN_SECONDS
+            for published, event in events:
+                if published > since:
+                    self._take(group.app, event, published)
+        finally:
+            self.let_go(group)
+
+    async def _read(
+        self, session: Session, group: Group, subscription: int
+    ) -> list[tuple[float, Event]]:
+        if group.app in self._without:
+            return []
+        limit = self._policy_of(group.app).history
+        try:
+            result = await session.call(
+                GET_EVENTS, [subscription], {"limit": limit}, timeout=READ_SECONDS
+            )
+        except (WampError, Unavailable, Undeliverable) as error:
+            if isinstance(error, WampError) and error.uri in NO_HISTORY:
+                self._without.add(group.app)
+            log.debug("no history", app=group.app, topic=group.uri, reason=str(error))
+            return []
+        found = result.args[0] if result.args and isinstance(result.args[0], list) else []
+        events: dict[int, tuple[float, Event]] = {}
+        for entry in reversed(found):  # which has the newest first, one for each who got it
+            event = _event(group, entry)
+            if event is not None:
+                events.setdefault(event[1].publication, event)
+        if len(found) >= limit:
+            log.warning("history may not reach back far enough", app=group.app, topic=group.uri)
+        return [*events.values()]
+
+    async def _note_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(NOTE_SECONDS)
+            await self._note()
+
+    async def _note(self) -> None:
+        self._until.update(dict.fromkeys(self._joined, self._clock()))
+        try:
+            await self._store.note_sessions(self._until)
+        except StoreError as error:
+            log.warning("sessions can't be noted now", reason=str(error))
+
+
+def _event(group: Group, entry: Any) -> tuple[float, Event] | None:
+    """An event as Crossbar's history has it, and when it was published; None for anything else."""
+    if not isinstance(entry, dict):
+        return None
+    publication, published = entry.get("publication"), entry.get("time_ns")
+    if not isinstance(publication, int) or not isinstance(published, int):
+        return None
+    details = Details(
+        session=entry.get("session_id"), authid=entry.get("authid"), authrole=entry.get("authrole")
+    )
+    topic = entry.get("topic") or group.uri
+    args, kwargs = entry.get("args") or [], entry.get("kwargs") or {}
+    event = Event(group.uri, group.match, topic, publication, args, kwargs, details)
+    return published / 1e9, event

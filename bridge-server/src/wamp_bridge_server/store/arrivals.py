@@ -1,0 +1,104 @@
+"""Deliveries as they come: each publication is kept once for a subscription."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from wamp_bridge_server.store.schema import deliveries, received
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from wamp_bridge_server.store.records import Arrival, DeliveryRecord
+
+
+async def write_arrivals(
+    connection: AsyncConnection, arrivals: Sequence[Arrival]
+) -> list[DeliveryRecord | None]:
+    """Write deliveries in the transaction of a writer; see `Deliveries.keep`."""
+    new = await _unseen(connection, arrivals)
+    rows = [_row(arrival.delivery) for arrival in new]
+    seqs: dict[str, int] = {}
+    if rows:
+        # Which of them has which number is told by their ids, whatever order they come back in.
+        statement = insert(deliveries).returning(deliveries.c.id, deliveries.c.seq)
+        seqs = {row.id: row.seq for row in await connection.execute(statement, rows)}
+    kept = {id(arrival) for arrival in new}
+    return [
+        dataclasses.replace(arrival.delivery, seq=seqs[arrival.delivery.id])
+        if id(arrival) in kept
+        else None
+        for arrival in arrivals
+    ]
+
+
+async def _unseen(connection: AsyncConnection, arrivals: Sequence[Arrival]) -> list[Arrival]:
+    """Those whose publications are new, the first of equal ones."""
+    wanted = {
+        (arrival.subscription, arrival.publication): arrival
+        for arrival in reversed(arrivals)
+        if arrival.publication is not None
+    }
+    rows = [
+        {
+            "subscription": subscription,
+            "publication": publication,
+            "received_at": arrival.delivery.created_at,
+        }
+        for (subscription, publication), arrival in wanted.items()
+    ]
+    new = set()
+    if rows:
+        # Both dialects have the same ON CONFLICT, which is no part of the common constructs.
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        statement = dialect.insert(received).on_conflict_do_nothing()
+        returned = statement.returning(received.c.subscription, received.c.publication)
+        for row in await connection.execute(returned, rows):
+            new.add(id(wanted[row.subscription, row.publication]))
+    return [a for a in arrivals if a.publication is None or id(a) in new]
+
+
+async def write_forgetting(
+    connection: AsyncConnection, items: Sequence[tuple[float, int]]
+) -> list[int]:
+    """Forget publications that were received before a time: some; how many those were."""
+    answers = []
+    for before, number in items:
+        old = (
+            select(received.c.subscription, received.c.publication)
+            .where(received.c.received_at < before)
+            .limit(number)
+        )
+        rows = [{"s": row[0], "p": row[1]} for row in await connection.execute(old)]
+        if rows:
+            statement = delete(received).where(
+                received.c.subscription == bindparam("s"), received.c.publication == bindparam("p")
+            )
+            await connection.execute(statement, rows)
+        answers.append(len(rows))
+    return answers
+
+
+def _row(record: DeliveryRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "app": record.app,
+        "lane": record.lane,
+        "type": record.type,
+        "uri": record.uri,
+        "match": record.match,
+        "size": len(record.body),
+        "created_at": record.created_at,
+        "due_at": record.due_at,
+        "attempts": record.attempts,
+        "last_status": record.last_status,
+        "last_error": record.last_error,
+        "dead_at": record.dead_at,
+        "body": record.body,
+    }

@@ -1,0 +1,187 @@
+"""What was published while the bridge was away, read from a router that keeps history."""
+
+from __future__ import annotations
+
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.listening import Listening
+from support.router import CrossbarRouter, running_router
+from support.servers import CallbackServer, callback_server
+from support.waiting import eventually
+from wamp_bridge_server.backends.base import PublishOptions
+from wamp_bridge_server.backends.wamp import WampBackend
+from wamp_bridge_server.bridge import Bridge
+from wamp_bridge_server.config import (
+    Address,
+    AppConfig,
+    Config,
+    RouterConfig,
+    StoreConfig,
+    Token,
+    callback_rule,
+    hash_token,
+)
+from wamp_bridge_server.store import EndpointRecord, Store
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+HISTORY = {
+    "type": "memory",
+    "event-history": [
+        {"uri": "com.kept", "match": "exact", "limit": 50},
+        {"uri": "com.pre", "match": "prefix", "limit": 50},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def router() -> Iterator[CrossbarRouter]:
+    with running_router(store=HISTORY) as running:
+        yield running
+
+
+@pytest.fixture
+async def app() -> AsyncIterator[CallbackServer]:
+    async with callback_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def peers(router: CrossbarRouter) -> AsyncIterator[WampBackend]:
+    """Others at the router; Crossbar keeps history of what somebody got."""
+    backend = WampBackend(router.url)
+    await backend.start(Listening())
+    try:
+        for topic in ("com.kept", "com.lost"):
+            await backend.session("observer").subscribe(topic, "exact")
+        await backend.session("observer").subscribe("com.pre", "prefix")
+        yield backend
+    finally:
+        await backend.close()
+
+
+async def publish(peers: WampBackend, topic: str, *numbers: int) -> None:
+    for number in numbers:
+        await peers.session("publisher").publish(topic, [number], {}, PublishOptions())
+
+
+def endpoint(topic: str, url: str, created_at: float) -> EndpointRecord:
+    return EndpointRecord(
+        id=f"sub_{topic}{created_at}",
+        app="shop",
+        kind="topic",
+        uri=topic,
+        match="prefix" if topic == "com.pre" else "exact",
+        url=url,
+        options={"ordered": True},
+        created_at=created_at,
+    )
+
+
+@asynccontextmanager
+async def bridge(router: CrossbarRouter, path: Path) -> AsyncIterator[Bridge]:
+    app = AppConfig(
+        name="shop",
+        tokens=(Token(hash_token("t")),),
+        callbacks=(callback_rule("127.0.0.1:*"),),
+    )
+    made = Bridge(
+        Config(
+            listen=Address("127.0.0.1", 0),
+            router=RouterConfig(url=router.url),
+            store=StoreConfig(url=f"sqlite:///{path}"),
+            apps={"shop": app},
+        )
+    )
+    await made.start()
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+async def prepare(path: Path, *endpoints: EndpointRecord) -> None:
+    store = await Store.open(f"sqlite:///{path}")
+    await store.apply(put=endpoints)
+    await store.close()
+
+
+def numbers_of(app: CallbackServer, topic: str) -> list[int]:
+    return [event["args"][0] for event in app.of_type("event") if event["topic"] == topic]
+
+
+async def test_the_gap_is_filled_in_order_and_once(
+    router: CrossbarRouter, peers: WampBackend, app: CallbackServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "bridge.db"
+    topics = ("com.kept", "com.pre", "com.lost")
+    await publish(peers, "com.kept", 0)  # before there was anybody to get it
+    await prepare(path, *(endpoint(topic, app.url, time.time()) for topic in topics))
+    async with bridge(router, path):
+
+        async def arrives() -> list[int]:
+            await publish(peers, "com.lost", 1)
+            return numbers_of(app, "com.lost")
+
+        await eventually(arrives)
+        await publish(peers, "com.kept", 1, 2)
+        await publish(peers, "com.pre.x", 1)
+        await eventually(lambda: numbers_of(app, "com.kept") == [1, 2])
+    await publish(peers, "com.kept", 3, 4)
+    await publish(peers, "com.pre.x", 2)
+    await publish(peers, "com.lost", 9)
+    await prepare(path, endpoint("com.kept", f"{app.url}new/", created_at=2e9))
+    async with bridge(router, path):
+        await eventually(lambda: numbers_of(app, "com.pre.x") == [1, 2])
+        await eventually(lambda: len(numbers_of(app, "com.kept")) >= 4)
+        await publish(peers, "com.kept", 5)
+        await eventually(lambda: [p.path for p in app.posted].count("/new/") == 1)
+        await eventually(lambda: len(numbers_of(app, "com.kept")) == 6)
+    documents = [p.document for p in app.posted if p.path == "/"]
+    old = [d["args"][0] for d in documents if d["topic"] == "com.kept"]
+    assert old == [1, 2, 3, 4, 5]
+    assert 9 not in numbers_of(app, "com.lost")
+
+
+async def test_the_gap_of_a_bridge_that_was_killed_before_it_noted_anything(
+    router: CrossbarRouter, peers: WampBackend, app: CallbackServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "bridge.db"
+    await prepare(path, endpoint("com.pre", app.url, time.time()))
+    await publish(peers, "com.pre.killed", 1, 2)
+    async with bridge(router, path):
+        await eventually(lambda: numbers_of(app, "com.pre.killed") == [1, 2])
+
+
+async def test_a_session_that_is_lost(
+    peers: WampBackend,
+    router: CrossbarRouter,
+    app: CallbackServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "bridge.db"
+    await prepare(path, endpoint("com.kept", app.url, time.time()))
+    backend = WampBackend(router.url)
+    monkeypatch.setattr("wamp_bridge_server.bridge.open_backend", lambda *_: backend)
+    async with bridge(router, path):
+
+        async def arrives() -> list[int]:
+            await publish(peers, "com.kept", 1)
+            return numbers_of(app, "com.kept")
+
+        await eventually(arrives)
+        member = backend._members["shop"]
+        assert member._current is not None
+        member._current.session.give_up("for a test")
+        await publish(peers, "com.kept", 7, 8)
+        await eventually(lambda: 8 in numbers_of(app, "com.kept"))
+        await publish(peers, "com.kept", 9)
+        await eventually(lambda: numbers_of(app, "com.kept")[-1] == 9)
+    assert numbers_of(app, "com.kept")[-3:] == [7, 8, 9]
