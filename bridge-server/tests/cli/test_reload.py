@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import signal
 import ssl
 import threading
@@ -159,10 +160,14 @@ def test_a_broken_file_changes_nothing_and_says_the_line(served: Served) -> None
     complaint = served.complaints(len(BROKEN) + 1)[-1]
     assert complaint["where"] == "b.toml"
     assert served.takes("shop-token")()
+    os.mkfifo(served.path)
+    complaint = served.complaints(len(BROKEN) + 2)[-1]
+    assert complaint["problem"] == "is no file that can be read again"
+    assert served.takes("shop-token")()
     # And a good one is taken after them.
     served.write(section("shop", "good-token"))
     eventually_sync(served.takes("good-token"), within=PATIENCE)
-    assert len(served.complaints(1)) == len(BROKEN) + 1
+    assert len(served.complaints(1)) == len(BROKEN) + 2
 
 
 def test_what_takes_another_start_is_said(served: Served) -> None:

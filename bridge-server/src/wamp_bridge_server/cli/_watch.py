@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from wamp_bridge_server.config import ConfigError, load
+from wamp_bridge_server.config import ConfigError, Problem, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,7 +68,10 @@ class Watch:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        await self._reload(told=False)  # it may have changed while the bridge was starting
+        if await asyncio.to_thread(_pipes, self._files):
+            self._read_at = await asyncio.to_thread(_stamps, self._files)
+        else:
+            await self._reload(told=False)  # it may have changed while the bridge was starting
         before = self._read_at
         while True:
             asked = await self._hangup.wait(LOOK_SECONDS)
@@ -103,6 +106,9 @@ class Watch:
         """The configuration, and how its files looked before it was read."""
         while True:
             self._read_at = await asyncio.to_thread(_stamps, self._files)
+            for path in await asyncio.to_thread(_pipes, self._files):
+                # Who reads one again may wait without end.
+                raise ConfigError([Problem(str(path), "", "is no file that can be read again")])
             found: set[Path] = set()
             try:
                 config = await asyncio.to_thread(load, self._path, os.environ, files=found)
@@ -117,6 +123,11 @@ class Watch:
         """Whether all files were known; else they are from now on."""
         known, self._files = self._files, self._files | found
         return found <= known
+
+
+def _pipes(files: Iterable[Path]) -> list[Path]:
+    """Those that are there, and are no files as others."""
+    return [path for path in files if path.exists() and not path.is_file()]
 
 
 def _stamps(files: Iterable[Path]) -> _Stamps:
