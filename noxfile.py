@@ -199,6 +199,14 @@ def environment(
 
 
 @nox.session
+def tutorials(session: nox.Session) -> None:
+    """Follow each framework's tutorial from an empty home, and say how long it takes; `-- NAME`."""
+    sync(session, "tests")
+    path = str(ROOT / "tests")
+    session.run("python", "-m", "tutorials.check", *session.posargs, env={"PYTHONPATH": path})
+
+
+@nox.session
 def mutations(session: nox.Session) -> None:
     """Take each check of the dispatcher away: the conformance suite of every adapter must fail."""
     sync(session, "tests")

@@ -103,6 +103,12 @@ def anchors(page: Path) -> set[str]:
     }
 
 
+def heading_line(page: Path, heading: str) -> int:
+    """Find the line of a heading."""
+    lines = page.read_text(encoding="utf-8").splitlines()
+    return next(number for number, line in enumerate(lines, 1) if line.lstrip("# ") == heading)
+
+
 def _is_complete(command: str) -> bool:
     """Whether the shell would run it, and not wait for another line."""
     try:

@@ -10,17 +10,19 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from repository.pages import blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from types import TracebackType
 
     from repository.pages import Block
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 DEADLINE = 60.0  # seconds
 FIRST_USE = 600.0  # the router's environment may have to be made
 _END = "--- end of a command ---"
+
+# The ports that a reader has: the bridge's, the router's, `flask run`'s, a plain app's and two
+# more for Django, Pyramid's.
+PORTS = ("8181", "8080", "5000", "8000", "8001", "8002", "6543")
 
 
 class NotAsShown(AssertionError):  # noqa: N818 - named for what the page isn't
@@ -137,16 +143,30 @@ class Terminal:
 
 
 class Player:
-    """One reader, with as many terminals as the page names, in one folder."""
+    """One reader, with as many terminals as the page names, in one folder.
 
-    def __init__(self, folder: Path, ports: Mapping[str, int], *, install: bool = False) -> None:
+    Args:
+        folder: Where the reader works.
+        ports: What is listened at in the place of the page's ports.
+        newcomer: A clone of the repository, in which is installed what the page says, and the
+            reader's home. Left out, all is installed already.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        ports: Mapping[str, int],
+        *,
+        newcomer: tuple[Path, Path] | None = None,
+    ) -> None:
         self._folder = folder
         self._ports = {number: str(port) for number, port in ports.items()}
-        self._install = install
+        self._clone = newcomer[0] if newcomer else None
         self._terminals: dict[str, Terminal] = {}
+        known = _at_home(newcomer[1]) if newcomer else _with_ours_installed()
         self._environ = {
             **os.environ,
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            **known,
             "PYTHONUNBUFFERED": "1",
             "FLASK_RUN_PORT": self._ports.get("5000", "5000"),
             "CURL_HOME": str(folder / ".curl"),
@@ -170,6 +190,11 @@ class Player:
 
     def play(self, page: Path) -> None:
         """Do all that the page says."""
+        for _ in self.steps(page):
+            pass
+
+    def steps(self, page: Path) -> Iterator[Block]:
+        """Do what the page says, block by block; each when it is done."""
         written: list[str] | None = None  # by the block before; None where it goes on running
         last = ""
         for block in blocks(page):
@@ -183,12 +208,13 @@ class Player:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with path.open("a" if block.adds else "w", encoding="utf-8") as file:
                     file.write(self._ported(block.text))
+            yield block
 
     def _type(self, block: Block) -> list[str] | None:
         written: list[str] = []
-        if block.installs and not self._install:
+        if block.installs and self._clone is None:
             return written
-        terminal = self._terminal(block.caption)
+        terminal = self._terminal(block.caption, installs=block.installs)
         *commands, last = [self._ported(self._listening(text)) for text in block.commands()]
         for command in commands:
             written += terminal.run(command)
@@ -205,9 +231,12 @@ class Player:
             shown = "\n".join(written)
             raise NotAsShown(f"line {block.line}: not as shown, but:\n{shown}")
 
-    def _terminal(self, name: str) -> Terminal:
+    def _terminal(self, name: str, *, installs: bool = False) -> Terminal:
         if name not in self._terminals:
-            terminal = Terminal(self._folder, self._environ)
+            folder = self._clone if installs and self._clone else self._folder
+            terminal = Terminal(folder, self._environ)
+            if self._clone and not installs:
+                terminal.run(f". {self._clone}/venv/bin/activate")
             pasted = [line for other in self._terminals.values() for line in other.exports()]
             self._terminals[name] = terminal
             for line in pasted:
@@ -228,6 +257,28 @@ class Player:
         for number, port in self._ports.items():
             text = re.sub(rf"{place}{number}\b", rf"\g<1>{port}", text)
         return text
+
+
+def free_ports(numbers: Iterable[str]) -> dict[str, int]:
+    """Find a free port for each of a page's."""
+    with ExitStack() as stack:
+        sockets = {number: stack.enter_context(socket.socket()) for number in numbers}
+        for taken in sockets.values():
+            taken.bind(("127.0.0.1", 0))
+        return {number: int(taken.getsockname()[1]) for number, taken in sockets.items()}
+
+
+def _with_ours_installed() -> dict[str, str]:
+    """The environment in which all that pages install is there: this program's own."""
+    ours = str(Path(sys.executable).parent)
+    return {"PATH": os.pathsep.join([ours, os.environ["PATH"]])}
+
+
+def _at_home(home: Path) -> dict[str, str]:
+    """The environment of one who has nothing yet, not even what this program runs in."""
+    ours = str(Path(sys.executable).parent)
+    path = [folder for folder in os.environ["PATH"].split(os.pathsep) if folder != ours]
+    return {"HOME": str(home), "XDG_CACHE_HOME": "", "PATH": os.pathsep.join(path)}
 
 
 def _pattern(line: str) -> re.Pattern[str]:

@@ -3,33 +3,19 @@
 from __future__ import annotations
 
 import json
-import socket
 import tomllib
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 from repository.lot import ROOT, show
 from repository.pages import PAGES, anchors, blocks, links
-from repository.player import Player
+from repository.player import PORTS, Player, free_ports
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-# The ports that a reader has: the bridge's, the router's, `flask run`'s, a plain app's and two
-# more for Django, Pyramid's.
-PORTS = ("8181", "8080", "5000", "8000", "8001", "8002", "6543")
-
 PLAYED = [page for page in PAGES if page.parent.name == "docs"]
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for taken in sockets:
-            taken.bind(("127.0.0.1", 0))
-        return [int(taken.getsockname()[1]) for taken in sockets]
 
 
 def can_be_played(page: Path) -> bool:
@@ -38,8 +24,7 @@ def can_be_played(page: Path) -> bool:
 
 @pytest.mark.parametrize("page", [page for page in PLAYED if can_be_played(page)], ids=show)
 def test_a_page_can_be_followed_word_for_word(page: Path, tmp_path: Path) -> None:
-    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
-    with Player(tmp_path, ports) as player:
+    with Player(tmp_path, free_ports(PORTS)) as player:
         player.play(page)
 
 
