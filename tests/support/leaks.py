@@ -24,8 +24,9 @@ _LOOKS = {
     "a signature": rb"(?<![\w+/=-])[\w+/-]{43}=(?![\w=])",
 }
 _LEAK = re.compile(b"|".join(b"(%b)" % look for look in _LOOKS.values()))
-# `wamp-bridge dev` and `wamp-bridge key` say what they made up, to be pasted into a terminal.
-_SAID_ON_PURPOSE = re.compile(rb"^(export \w+=.*|secrets? = .*)$", re.MULTILINE)
+# `wamp-bridge dev` and `wamp-bridge key` say what they made up, and the demo what to try, to be
+# pasted into a terminal.
+_SAID_ON_PURPOSE = re.compile(rb"^(export \w+=.*|secrets? = .*| +curl .*)$", re.MULTILINE)
 
 _heard: list[tuple[str, bytes]] = []
 

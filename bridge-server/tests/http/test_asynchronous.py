@@ -255,6 +255,7 @@ class TestInAFile:
         before = await ended(shop, done)
         cut = await begin(shop, callback=app.url)
         await eventually(lambda: serving.calls)
+        await bridge.reload(msgspec.structs.replace(config, grace=0.1))
         await bridge.stop()
         assert app.of_type("error") == []
         other = Bridge(config)
