@@ -32,9 +32,9 @@ CONNECTIONS = 8
 TOKENS = {"shop": "token-of-shop", "bank": "token-of-bank"}
 CROSSBAR = "shop", "secret-of-crossbar"
 
-WARM_AFTER = REQUESTS // 4
-BYTES = 2 * 2**20
-BYTES_A_REQUEST = 300
+WARM_AFTER = REQUESTS // 2
+BYTES = 4 * 2**20
+BYTES_A_REQUEST = 150
 """What memory may grow by, in all and for each request: the bridge remembers outcomes for an hour,
 and failures for a minute."""
 
