@@ -33,10 +33,10 @@ TOKENS = {"shop": "token-of-shop", "bank": "token-of-bank"}
 CROSSBAR = "shop", "secret-of-crossbar"
 
 WARM_AFTER = REQUESTS // 2
-BYTES = 4 * 2**20
+BYTES = 8 * 2**20
 BYTES_A_REQUEST = 150
-"""What memory may grow by, in all and for each request: the bridge remembers outcomes for an hour,
-and failures for a minute."""
+"""What memory may grow by, in all and for each request: the store's connections fill their caches,
+garbage waits for its collection, and failures are remembered for a minute."""
 
 
 def answer(posted: Posted) -> web.Response:

@@ -24,9 +24,10 @@ from support.outboxes import (
 from support.waiting import eventually
 from wamp_bridge_server.callbacks import lanes
 from wamp_bridge_server.callbacks.outbox import TAKEN_BACK
-from wamp_bridge_server.store import Arrival
+from wamp_bridge_server.store import Arrival, StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from support.servers import CallbackServer, Posted
@@ -173,6 +174,47 @@ async def test_a_store_that_fails_for_a_while_makes_no_duplicates(
         assert await told.stored() == 0
         assert told.store.trouble is None
     assert len(app.posted) == 150
+
+
+async def test_attempts_that_were_written_in_part_are_written_to_the_end(
+    app: CallbackServer, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app.answering = lambda posted: web.Response(status=500 if posted.body == b"a" else 200)
+    async with setting(LATER, url) as told:
+        arrived, refused = told.store.deliveries.arrived, 0
+
+        async def refuse(seqs: Sequence[int], tried: Sequence[int]) -> None:
+            nonlocal refused
+            refused += 1
+            if refused == 1:
+                raise StoreError("for a moment")
+            await arrived(seqs, tried)
+
+        monkeypatch.setattr(told.store.deliveries, "arrived", refuse)
+        await told.deliver(Target(app.url), "a", "b")
+        await eventually(lambda: told.waiting == 1)
+        (waiting,) = await told.store.deliveries.lanes()
+        assert waiting.number == 1
+    assert refused == 2
+
+
+async def test_retries_are_hastened_as_soon_as_the_store_takes_it(
+    app: CallbackServer, url: str
+) -> None:
+    app.answering = failing
+    async with setting(LATER, url) as told:
+        target = Target(app.url)
+        await told.deliver(target, "a")
+        await eventually(lambda: told.outbox.stocks["shop"].failed == 1)
+        app.answering = lambda _posted: web.Response()
+        await eventually(lambda: not told.outbox._lanes["shop", "one"].unsettled)
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as other:
+            other.execute("BEGIN IMMEDIATE")
+            told.outbox.resume(target)
+            await eventually(lambda: told.store.trouble is not None)
+            other.execute("ROLLBACK")
+        await eventually(lambda: told.waiting == 0)
+    assert bodies_of(app) == ["a", "a"]
 
 
 async def test_dead_letters_wait_again(app: CallbackServer) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from support.processes import free_port
 from wamp_bridge_server.callbacks.destinations import Destinations, Own
+from wamp_bridge_server.callbacks.lookups import Lookups
 from wamp_bridge_server.callbacks.probes import CannotTell, Nobody, place_of, probe
 from wamp_bridge_server.config import callback_rule
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 LOOPBACK = Destinations([callback_rule("127.0.0.1:*"), callback_rule("[::1]:*")], Own())
+LOOKUPS = Lookups()
 SECONDS = 10.0
 
 
@@ -38,21 +40,22 @@ async def listener() -> AsyncIterator[tuple[int, asyncio.Queue[None]]]:
 
 async def test_somebody_is_there(listener: tuple[int, asyncio.Queue[None]]) -> None:
     port, came = listener
-    await probe(LOOPBACK, "127.0.0.1", port, SECONDS)
+    await probe(LOOPBACK, LOOKUPS, "127.0.0.1", port, SECONDS)
     await came.get()
-    await probe(LOOPBACK, "localhost", port, SECONDS)  # where ::1 may come first, and refuses
+    # Where ::1 may come first, and refuses.
+    await probe(LOOPBACK, LOOKUPS, "localhost", port, SECONDS)
     await came.get()
 
 
 async def test_nobody_is_there() -> None:
     with pytest.raises(Nobody, match="connection refused"):
-        await probe(LOOPBACK, "127.0.0.1", free_port(), SECONDS)
+        await probe(LOOPBACK, LOOKUPS, "127.0.0.1", free_port(), SECONDS)
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "x" * 64 + ".invalid"])
 async def test_a_name_that_nobody_has(host: str) -> None:
     with pytest.raises(Nobody, match="not resolved"):
-        await probe(LOOPBACK, host, 80, SECONDS)
+        await probe(LOOPBACK, LOOKUPS, host, 80, SECONDS)
 
 
 async def test_where_callbacks_may_not_go_no_connection_is_made(
@@ -60,8 +63,8 @@ async def test_where_callbacks_may_not_go_no_connection_is_made(
 ) -> None:
     port, came = listener
     with pytest.raises(Nobody, match="not reachable"):
-        await probe(Destinations(None, Own()), "127.0.0.1", port, SECONDS)
-    await probe(LOOPBACK, "127.0.0.1", port, SECONDS)
+        await probe(Destinations(None, Own()), LOOKUPS, "127.0.0.1", port, SECONDS)
+    await probe(LOOPBACK, LOOKUPS, "127.0.0.1", port, SECONDS)
     await came.get()
     assert came.empty()
 
@@ -74,7 +77,7 @@ async def test_who_answers_nothing_is_nobody() -> None:
             each.setblocking(False)
             each.connect_ex(("127.0.0.1", port))
         with pytest.raises(Nobody, match="in time"):
-            await probe(LOOPBACK, "127.0.0.1", port, 0.05)
+            await probe(LOOPBACK, LOOKUPS, "127.0.0.1", port, 0.05)
         for each in waiting:
             each.close()
 
@@ -88,7 +91,7 @@ async def test_a_lack_of_our_own_is_nobodys_fault(
 
     monkeypatch.setattr(Destinations, "socket", lacking)
     with pytest.raises(CannotTell):
-        await probe(LOOPBACK, "127.0.0.1", 80, SECONDS)
+        await probe(LOOPBACK, LOOKUPS, "127.0.0.1", 80, SECONDS)
 
 
 @pytest.mark.parametrize(

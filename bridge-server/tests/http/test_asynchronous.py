@@ -15,7 +15,7 @@ from wamp_bridge_server.bridge import Bridge
 from wamp_bridge_server.config import CallConfig, Config, DeliveryConfig, StoreConfig
 from wamp_bridge_server.services import outcomes
 from wamp_bridge_server.store import StoreError
-from wamp_bridge_server.store.calls import CallRoom
+from wamp_bridge_server.store.calls import CallRoom, Ended, Ending
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -305,6 +305,30 @@ class TestInAFile:
         assert (await ended(shop, location))["result"] == {"done": True}
         await eventually(lambda: app.of_type("result"))
         assert len(app.of_type("result")) == 1
+
+    async def test_an_end_that_was_kept_though_the_store_said_no_is_delivered(
+        self,
+        shop: Client,
+        app: CallbackServer,
+        serving: Serving,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        end, refused = CallRoom.end, asyncio.Event()
+
+        async def end_and_refuse(room: CallRoom, ending: Ending) -> Ended:
+            told = await end(room, ending)
+            if not refused.is_set():
+                refused.set()
+                raise StoreError("it could not be told that this was written")
+            return told
+
+        monkeypatch.setattr(CallRoom, "end", end_and_refuse)
+        serving.gate.set()
+        first = await begin(shop, callback=app.url)
+        await refused.wait()
+        await begin(shop, callback=app.url)  # behind it in the same lane, and told before it
+        await eventually(lambda: len(app.of_type("result")) == 2)
+        assert first.split("/")[2] in {outcome["call"] for outcome in app.of_type("result")}
 
     async def test_a_key_whose_call_was_not_kept_is_free(
         self, shop: Client, serving: Serving, monkeypatch: pytest.MonkeyPatch

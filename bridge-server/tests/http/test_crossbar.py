@@ -321,6 +321,22 @@ async def test_a_replayed_request_is_refused(pair: Pair) -> None:
     assert [(await pair.ours(once, "signed")).status_code for _ in range(2)] == [200, 401]
 
 
+async def test_a_replay_that_parts_the_signed_octets_otherwise_is_refused(pair: Pair) -> None:
+    body = Ask("").body
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    asked = [  # seq, nonce and body: the first one's signature is that of the others, too
+        [("1", "23456", body), ("12", "3456", body), ("1234", "56", body)],
+        [("7", "8901", b" " + body), ("7", "8901 ", body)],
+        [("2", "34567", body), ("3", "34567", body)],  # the nonce alone is the same
+    ]
+    for parts in asked:
+        statuses = []
+        for seq, nonce, octets in parts:
+            query = signed(timestamp=now, seq=seq, nonce=nonce)
+            statuses.append((await pair.ours(Ask("", octets, query=query), "signed")).status_code)
+        assert statuses == [200, *[401] * (len(parts) - 1)]
+
+
 async def test_a_result_of_bytes_is_answered(pair: Pair) -> None:
     ask = Ask("", called("com.cb.bytes"))
     with pytest.raises(httpx.ReadTimeout):

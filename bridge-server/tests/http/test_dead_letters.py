@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,10 +12,12 @@ from aiohttp import web
 
 from support.waiting import eventually
 from wamp_bridge_server.config import Config, DeliveryConfig
+from wamp_bridge_server.store import StoreError
+from wamp_bridge_server.store.dead_letters import DeadLetterRoom
 
 if TYPE_CHECKING:
     from support.clients import Client
-    from support.servers import CallbackServer
+    from support.servers import CallbackServer, Posted
 
 
 @pytest.fixture
@@ -82,6 +85,9 @@ async def test_they_are_chosen(shop: Client, letters: list[dict[str, Any]]) -> N
     assert await number(shop, f"?since={created}") == 4
     for query in ("?urj=com.x", "?since=soon", "?since=nan", "?limit=0", "?cursor=YWZ0ZXI6eA"):
         await shop.get(f"/dead-letters/{query}", status=422)
+    for number_beyond in ("9" * 19, "9" * 5000, "\u0663"):
+        cursor = urlsafe_b64encode(b"after:" + number_beyond.encode()).decode().rstrip("=")
+        await shop.get(f"/dead-letters/?cursor={cursor}", status=422)
 
 
 async def test_they_come_in_pages(shop: Client, letters: list[dict[str, Any]]) -> None:
@@ -134,6 +140,24 @@ async def test_one_whose_endpoint_is_gone_goes_to_the_present_one(
     assert [posted.path for posted in app.posted].count("/anew/") == 3
 
 
+async def test_one_that_was_replayed_though_the_store_said_no_arrives(
+    shop: Client,
+    app: CallbackServer,
+    letters: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    replay = DeadLetterRoom.replay
+
+    async def replay_and_refuse(*args: Any, **kwargs: Any) -> tuple[int, int]:
+        await replay(*args, **kwargs)
+        raise StoreError("it could not be told that this was written")
+
+    monkeypatch.setattr(DeadLetterRoom, "replay", replay_and_refuse)
+    await shop.post(f"/dead-letters/{letters[0]['id']}/replay/", status=503)
+    await eventually(lambda: len(app.posted) == 1)
+    assert app.posted[0].headers["webhook-id"] == letters[0]["id"]
+
+
 async def test_they_are_deleted(shop: Client, bank: Client, letters: list[dict[str, Any]]) -> None:
     await bank.ask("DELETE", f"/dead-letters/{letters[0]['id']}/", status=404)
     await shop.ask("DELETE", f"/dead-letters/{letters[0]['id']}/", status=204)
@@ -174,3 +198,26 @@ async def test_what_waits_for_what_is_taken_back_becomes_dead_letters(
     await shop.post(
         "/subscribe/", {"endpoints": {"com.x": {"url": app.url, "schedule": []}}}, status=422
     )
+
+
+async def test_410_of_what_was_taken_back_meanwhile_does_no_harm(
+    shop: Client, app: CallbackServer
+) -> None:
+    gate = asyncio.Event()
+
+    async def answering(posted: Posted) -> web.Response:
+        if posted.path == "/old/":
+            await gate.wait()
+            return web.Response(status=410)
+        return web.Response()
+
+    app.answering = answering
+    await shop.post("/subscribe/", {"endpoints": {"com.x": f"{app.url}old/"}})
+    await shop.post("/publish/com.x/")
+    await eventually(lambda: len(app.posted) == 1)
+    await shop.post("/unsubscribe/", {"endpoints": ["com.x"]})
+    await shop.post("/subscribe/", {"endpoints": {"com.x": f"{app.url}new/"}})
+    gate.set()
+    await eventually(lambda: number(shop))
+    await shop.post("/publish/com.x/")
+    await eventually(lambda: app.posted[-1].path == "/new/")

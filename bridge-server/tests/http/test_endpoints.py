@@ -248,7 +248,18 @@ async def test_lists_come_in_pages(shop: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=1001", "limit=x", "limit=", "cursor=x", "cursor=", "cursor=%00"]
+    "query",
+    [
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+        "limit=",
+        "limit=000001000999",
+        f"limit=000001000{'9' * 5000}",
+        "cursor=x",
+        "cursor=",
+        "cursor=%00",
+    ],
 )
 async def test_a_bad_page_is_422(shop: Client, query: str) -> None:
     for kind in ("registrations", "subscriptions", "sources"):

@@ -89,6 +89,23 @@ async def test_an_app_that_goes_and_comes_back(
     await eventually(lambda: len(app.of_type("event")) == 1)
 
 
+async def test_no_attempts_are_burnt_while_an_app_goes(
+    bridge: Bridge, config: Config, shop: Client, bank: Client, app: CallbackServer
+) -> None:
+    await shop.post("/subscribe/", {"endpoints": {"com.a": app.url}})
+    reloading = bridge._reloading
+    assert reloading is not None
+    async with reloading._endpoints.lock("shop"):  # as while it registers something
+        going = asyncio.create_task(bridge.reload(without(config, "shop")))
+        await shop.get("/subscriptions/", status=401)
+        await bank.post("/publish/com.a/")
+        await eventually(lambda: reloading._outbox.waiting == 1)
+    await going
+    await bridge.reload(config)
+    await eventually(lambda: len(app.of_type("event")) == 1)
+    assert app.posted[-1].headers["wamp-bridge-attempt"] == "1"
+
+
 async def live(client: Client) -> bool:
     states = [
         (await entry(client, kind))["state"] == "live"

@@ -18,6 +18,7 @@ from support.clients import plain_http
 from support.waiting import eventually
 from wamp_bridge_server.bridge import Bridge
 from wamp_bridge_server.config import Config, RouterConfig, TlsConfig
+from wamp_bridge_server.http import connections
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -52,6 +53,22 @@ async def ask(bridge: Bridge, authority: Path, most: ssl.TLSVersion | None = Non
         answer = await http.get(bridge.url + "health/live")
         assert answer.json() == {"status": "live"}
         return answer.status_code
+
+
+async def test_who_never_agrees_on_tls_is_cut_off(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.1)
+    await bridge.start()
+    try:
+        place = urlsplit(bridge.url)
+        reader, writer = await asyncio.open_connection(place.hostname, place.port)
+        async with asyncio.timeout(20):
+            assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+    finally:
+        await bridge.stop()
 
 
 async def test_the_listener_speaks_tls(bridge: Bridge, tmp_path: Path) -> None:

@@ -12,19 +12,23 @@ from support.listening import Listening
 from support.router import CrossbarRouter, running_router
 from support.servers import CallbackServer, callback_server
 from support.waiting import eventually
-from wamp_bridge_server.backends.base import PublishOptions
+from wamp_bridge_server.backends.base import Details, Event, PublishOptions
 from wamp_bridge_server.backends.wamp import WampBackend
 from wamp_bridge_server.bridge import Bridge
 from wamp_bridge_server.config import (
     Address,
     AppConfig,
     Config,
+    DeliveryConfig,
     RouterConfig,
     StoreConfig,
     Token,
     callback_rule,
     hash_token,
 )
+from wamp_bridge_server.services import history as module
+from wamp_bridge_server.services.history import History
+from wamp_bridge_server.services.table import Table
 from wamp_bridge_server.store import EndpointRecord, Store
 
 if TYPE_CHECKING:
@@ -185,3 +189,30 @@ async def test_a_session_that_is_lost(
         await publish(peers, "com.kept", 9)
         await eventually(lambda: numbers_of(app, "com.kept")[-1] == 9)
     assert numbers_of(app, "com.kept")[-3:] == [7, 8, 9]
+
+
+async def test_what_is_held_back_is_not_lost_where_another_gap_begins() -> None:
+    store = await Store.open("sqlite:///:memory:")
+    taken: list[int] = []
+    history = History(
+        store,
+        lambda _app: DeliveryConfig(),
+        lambda _app, event, _at: taken.append(event.publication),
+    )
+    group = Table().put(endpoint("com.kept", "http://127.0.0.1:1/", 0.0)).group
+    history.joined("shop")
+    assert history.hold_back(group)
+    assert group.held_back == []
+    group.held_back.append(Event("com.kept", "exact", "com.kept", 7, [], {}, Details()))
+    assert history.hold_back(group)
+    history.let_go(group)
+    assert taken == [7]
+    await history.close()
+    await store.close()
+
+
+def test_history_that_no_router_can_have_is_left_out() -> None:
+    group = Table().put(endpoint("com.kept", "http://127.0.0.1:1/", 0.0)).group
+    told = {"publication": 7, "time_ns": 10**9}
+    assert module._event(group, told) is not None
+    assert module._event(group, {**told, "publication": 2**63}) is None

@@ -11,16 +11,17 @@ import pytest
 from sqlalchemy import event
 
 from support.destinations import LOOPBACK
+from support.servers import callback_server
 from support.waiting import eventually
 from wamp_bridge_server.callbacks.outbox import Outbox
 from wamp_bridge_server.callbacks.sender import Sender
 from wamp_bridge_server.config import DeliveryConfig
 from wamp_bridge_server.services import inbox as module
 from wamp_bridge_server.services.inbox import Inbox
-from wamp_bridge_server.store import Arrival, DeliveryRecord, Store
+from wamp_bridge_server.store import Arrival, DeliveryRecord, Store, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from sqlalchemy import Connection
@@ -48,11 +49,12 @@ class Setting:
     path: Path
     paused: list[bool] = field(default_factory=list)
     limits: DeliveryConfig = field(default_factory=DeliveryConfig)
+    recipient: Recipient = field(default_factory=Resting)
     outbox: Outbox = field(init=False)
     inbox: Inbox = field(init=False)
 
     def find(self, _app: str, _lane: str) -> Recipient:
-        return Resting()
+        return self.recipient
 
     def policy(self, _recipient: Recipient) -> DeliveryConfig:
         return self.limits
@@ -82,6 +84,7 @@ async def setting(tmp_path: Path) -> AsyncIterator[Setting]:
     store = await Store.open(f"sqlite:///{path}", busy_timeout=0.05)
     made = Setting(store, path)
     sender = Sender(lambda _app: None, lambda _app: LOOPBACK)
+    await sender.start()
     made.outbox = Outbox(sender, store, made, lambda _recipient: None)
     made.inbox = Inbox(
         store,
@@ -92,6 +95,7 @@ async def setting(tmp_path: Path) -> AsyncIterator[Setting]:
     yield made
     await made.inbox.close()
     await made.outbox.close()
+    await sender.close()
     await store.close()
 
 
@@ -139,6 +143,30 @@ async def test_a_file_that_is_away_for_a_while(setting: Setting) -> None:
     aside.rename(setting.path)
     await eventually(lambda: setting.outbox.waiting == 1)
     assert await setting.kept() == ["a"]
+
+
+async def test_what_was_kept_though_the_store_said_no_is_sent(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep, refused = setting.store.deliveries.keep, False
+
+    async def keep_and_refuse(arrivals: Sequence[Arrival]) -> list[DeliveryRecord | None]:
+        nonlocal refused
+        kept = await keep(arrivals)
+        if not refused:
+            refused = True
+            raise StoreError("it could not be told that this was written")
+        return kept
+
+    monkeypatch.setattr(setting.store.deliveries, "keep", keep_and_refuse)
+    async with callback_server() as app:
+        setting.recipient = Resting(resting=False, url=app.url, ordered=True)
+        setting.put("a", publication=7)
+        setting.put("b", publication=8)
+        setting.put("c", publication=7)
+        await eventually(lambda: len(app.posted) == 2)
+        await eventually(lambda: setting.outbox.waiting == 0)
+        assert [posted.body for posted in app.posted] == [b"a", b"b"]
 
 
 async def test_a_disk_that_is_full_for_a_while(setting: Setting) -> None:

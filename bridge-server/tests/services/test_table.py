@@ -48,6 +48,15 @@ def test_a_group_stays_while_the_router_holds_it() -> None:
     assert table.put(record("reg_2")).group is endpoint.group
 
 
+def test_a_group_that_was_let_go_takes_no_other_with_it() -> None:
+    table = Table()
+    first = table.put(record("reg_1"))
+    table.remove(first)
+    second = table.put(record("reg_2"))
+    table.forget_if_empty(first.group)
+    assert table.groups[second.group.key] is second.group
+
+
 def test_a_procedure_nobody_serves_is_given_back_and_a_topic_kept() -> None:
     table = Table()
     procedure, topic = table.put(record("reg_1")), table.put(record("sub_1", "topic"))

@@ -86,5 +86,32 @@ def test_an_adapter_must_say_how_it_is_mounted() -> None:
         pass
 
 
+@pytest.mark.parametrize("kinds", ["sync", ("asnyc",), ()], ids=repr)
+def test_kinds_that_there_are_not_are_no_capability(kinds: Any) -> None:
+    with pytest.raises(TypeError, match=r"Mistaken\.kinds must be some of"):
+        type("Mistaken", (AdapterConformance,), {"kinds": kinds})
+
+
+def test_what_sends_may_be_any_asynchronous_callable() -> None:
+    class Sender:
+        def __init__(self, app: WampBridgeBase) -> None:
+            self.app = app
+
+        async def __call__(self, request: Request) -> Response:
+            return await self.app.handle_async(decoded(request))
+
+    class Mounted(AdapterConformance):
+        @contextmanager
+        def mounted(
+            self, declare: Callable[[Declares], None], settings: Mapping[str, Any]
+        ) -> Iterator[Callable[[Request], Awaitable[Response]]]:
+            app = WampBridgeBase(settings)
+            declare(app)
+            yield Sender(app)
+
+    with Mounted().served("async") as app:
+        assert app.manifest()["procedures"]
+
+
 def test_exports_are_what_there_is() -> None:
     assert all(hasattr(conformance, name) for name in conformance.__all__)

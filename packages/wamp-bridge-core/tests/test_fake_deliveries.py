@@ -97,6 +97,16 @@ def test_a_name_that_is_not_served_fails_and_says_what_is(
         bridge.deliver_event("com.shop.price")
 
 
+def test_a_handler_that_fails_for_what_was_not_expected_says_so(app: WampBridgeBase) -> None:
+    app.rpc("order")(lambda: app.call("price", ["apple"]))
+    bridge = FakeBridge()
+    bridge.connect(app)
+    with pytest.raises(ApplicationError) as caught, bridge:
+        bridge.invoke("order")
+    (note,) = caught.value.__notes__
+    assert note.startswith("com.shop.price('apple') was called, which was not expected.")
+
+
 def test_the_caller_can_be_told(app: WampBridgeBase, bridge: FakeBridge) -> None:
     @app.rpc()
     def who(details: InvocationDetails) -> str | None:
@@ -104,6 +114,10 @@ def test_the_caller_can_be_told(app: WampBridgeBase, bridge: FakeBridge) -> None
 
     assert bridge.invoke("who") is None
     assert bridge.invoke("who", details={"caller_authid": "joe"}) == "joe"
+    with pytest.raises(TypeError, match=r"caller_autid.*caller_authid"):
+        bridge.invoke("who", details={"caller_autid": "joe"})
+    with pytest.raises(TypeError, match="publisher_authid"):
+        bridge.deliver_event("com.shop.who", details={"caller_authid": "joe"})
 
 
 def test_patterns_are_found_as_a_router_finds_them(app: WampBridgeBase, bridge: FakeBridge) -> None:
@@ -243,3 +257,26 @@ def test_without_an_app_there_is_nothing_to_reach() -> None:
 def test_a_dispatcher_is_mounted_at_what_ends_in_a_slash(app: WampBridgeBase) -> None:
     with pytest.raises(ValueError, match="slash"):
         FakeBridge().connect(app, "/wamp")
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(404, b'{"detail": "Not Found"}'), (302, b""), (200, b"<html>"), (200, b"[]")],
+    ids=["unknown", "redirect", "page", "list"],
+)
+def test_where_no_dispatcher_is_the_failure_says_so(status: int, body: bytes) -> None:
+    def serve(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response(f"{status} Status", [])
+        return [body]
+
+    with FakeBridge() as bridge:
+        bridge.connect(serve, "/elsewhere/")
+        with pytest.raises(AssertionError, match=f"at http://testserver/elsewhere/.*{status}"):
+            bridge.invoke("price")
+
+
+def test_an_app_that_is_set_up_wrongly_answers_so(app: WampBridgeBase, bridge: FakeBridge) -> None:
+    app.rpc("price")(len)
+    app.rpc("com.shop.price")(len)
+    with pytest.raises(ApplicationError, match="not set up rightly"):
+        bridge.invoke("price")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.core import checks
 from django.http import HttpResponse
+from django.test.utils import setup_test_environment, teardown_test_environment
 from django.urls import path, set_script_prefix
 
 from wamp_bridge.adapters.django import WampBridge, _checks
@@ -77,6 +78,13 @@ def test_the_place_of_the_dispatcher_is_told(
     assert said() == {}
 
 
+def test_a_dispatcher_that_is_mounted_without_a_slash_is_told(
+    wamp: WampBridge, mount: Callable[..., None]
+) -> None:
+    mount(wamp, "wamp")
+    assert 'with its slash: path("wamp/", dispatcher)' in said()["W005"]
+
+
 def test_a_dispatcher_that_is_not_mounted_is_told(configure: Callable[..., None]) -> None:
     urls: types.ModuleType = type(pytest)("urls")
     vars(urls)["urlpatterns"] = [path("wamp/", lambda _request: HttpResponse())]
@@ -98,6 +106,16 @@ def test_in_debug_this_machine_is_allowed(configure: Callable[..., None]) -> Non
     assert "ALLOWED_HOSTS" in said()["W006"]
     configure(ALLOWED_HOSTS=[], DEBUG=True)
     assert said() == {}
+
+
+def test_the_hosts_of_tests_are_no_matter(configure: Callable[..., None]) -> None:
+    configure(callback_url="http://127.0.0.1:8000/wamp/")
+    setup_test_environment()
+    try:
+        assert said() == {}
+    finally:
+        teardown_test_environment()
+    assert list(said()) == ["W006"]
 
 
 def test_a_redirect_to_https_is_told_unless_the_dispatcher_is_exempt(

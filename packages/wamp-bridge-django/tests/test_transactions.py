@@ -205,14 +205,24 @@ def test_a_handler_that_fails_has_published_nothing(
     assert published() == [["tea"]]
 
 
-@pytest.mark.usefixtures("wamp")
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        ({"topic": "so ld"}, InvalidURI),
+        ({"args": [object()]}, InvalidValue),
+        ({"args": "tea"}, TypeError),
+        ({"args": {"product": "tea"}, "kwargs": {"number": 1}}, TypeError),
+        ({"options": {"exclude": object()}}, InvalidValue),
+        ({"timeout": -1}, ValueError),
+        ({"idempotency_key": ""}, ValueError),
+    ],
+    ids=lambda value: ",".join(value) if isinstance(value, dict) else value.__name__,
+)
 def test_what_can_not_be_published_is_refused_before_the_transaction_ends(
-    wamp: WampBridge,
+    wamp: WampBridge, event: dict[str, Any], error: type[Exception]
 ) -> None:
-    with pytest.raises(InvalidURI), transaction.atomic():
-        wamp.publish("so ld", on_commit=True)
-    with pytest.raises(InvalidValue), transaction.atomic():
-        wamp.publish("sold", [object()], on_commit=True)
+    with pytest.raises(error), transaction.atomic():
+        wamp.publish(**{"topic": "sold", **event}, on_commit=True)
 
 
 def test_a_bridge_that_is_away_when_the_transaction_commits_is_logged_and_undoes_nothing(

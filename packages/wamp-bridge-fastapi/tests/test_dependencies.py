@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
-from fastapi import Depends, FastAPI, Header, HTTPException, Request
+from fastapi import BackgroundTasks, Depends, FastAPI, Header, HTTPException, Request
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 
@@ -61,6 +61,10 @@ async def delivery(request: Request, webhook_id: Annotated[str, Header()]) -> li
 async def failing() -> AsyncIterator[None]:
     yield
     raise ValueError("can't commit")
+
+
+def recorded(tasks: BackgroundTasks) -> None:
+    tasks.add_task(log.append, "of a dependency")
 
 
 def refuse(webhook_attempt: Annotated[int, Header(alias="wamp-bridge-attempt")]) -> None:
@@ -143,6 +147,28 @@ def test_what_fails_after_the_handler_fails_the_call(
         bridge.invoke("com.shop.sell")
     assert caught.value.uri == "wamp.error.runtime_error"
     assert "can't commit" in caplog.text
+
+
+def test_background_tasks_are_done_before_the_bridge_has_its_answer(
+    wamp: WampBridge, bridge: SignedBridge
+) -> None:
+    @wamp.rpc()
+    async def sell(
+        product: str, tasks: BackgroundTasks, _recorded: Annotated[None, Depends(recorded)]
+    ) -> str:
+        tasks.add_task(log.append, "of the handler")
+        return product
+
+    @wamp.rpc()
+    def fail(tasks: BackgroundTasks) -> None:
+        tasks.add_task([].pop)
+
+    assert bridge.invoke("com.shop.sell", ["tea"]) == "tea"
+    assert log == ["of a dependency", "of the handler"]
+    with pytest.raises(ApplicationError):
+        bridge.invoke("com.shop.fail")
+    with pytest.raises(InvalidArgument):
+        bridge.invoke("com.shop.sell", ["tea"], {"tasks": []})
 
 
 def test_a_dependency_may_refuse(wamp: WampBridge, bridge: SignedBridge) -> None:

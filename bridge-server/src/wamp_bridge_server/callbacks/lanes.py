@@ -120,6 +120,11 @@ class Lane:
         return not self.running and not self.unsettled and self.reading is None
 
     @property
+    def exhausted(self) -> bool:
+        """Whether nothing more is to be read, as far as is known; `number` alone may err."""
+        return self.number <= 0 and not (self.hand or self.behind or self.due_at is not None)
+
+    @property
     def width(self) -> int:
         """How many may be on their way at once."""
         if self.recipient is None or self.ordered or self.failures >= STRAINED:

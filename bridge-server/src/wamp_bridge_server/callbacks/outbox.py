@@ -97,8 +97,14 @@ class Outbox:
         for app, name in [*self._backlog]:
             self._pump(self._lane(app, name))
 
-    def kept(self, records: Iterable[DeliveryRecord]) -> None:
-        """Take note of deliveries that the store has from now on."""
+    def kept(self, records: Iterable[DeliveryRecord], *, again: bool = False) -> None:
+        """Take note of deliveries that the store has from now on.
+
+        Args:
+            records: In the order in which they came.
+            again: They were to be kept before, and may be since then: whatever came, or was read,
+                meanwhile.
+        """
         touched: dict[Lane, None] = {}
         for record in records:
             size = len(record.body)
@@ -106,6 +112,8 @@ class Outbox:
             lane = self._lane(record.app, record.lane)
             lane.number += 1
             lane.size += size
+            if again and lane not in touched:
+                lane.start_over()
             resting = lane.recipient is None or lane.recipient.resting
             lane.told(record, room=not resting and self._hands.room)
             touched[lane] = None
@@ -233,7 +241,8 @@ class Outbox:
             lane.timer = asyncio.get_running_loop().call_later(delay, self._pump, lane)
 
     def _forget_if_empty(self, lane: Lane) -> None:
-        if lane.number == 0 and not lane.hand and lane.quiet and lane.ending is None:
+        done = lane.number <= 0 if lane.gone is not None else lane.exhausted
+        if done and lane.quiet and lane.ending is None:
             if lane.timer is not None:
                 lane.timer.cancel()
             self._lanes.pop((lane.app, lane.name), None)
@@ -311,7 +320,7 @@ class Outbox:
             stock.wait(-1, -outcome.size)
         else:
             stock.die(1, outcome.size)
-        if lane.ordered or not lane.number or lane.rescan or lane.gone is not None:
+        if lane.ordered or lane.number <= 0 or lane.rescan or lane.gone is not None:
             self._pump(lane)
 
     # The store.
@@ -331,11 +340,12 @@ class Outbox:
 
     async def _hasten(self, lane: Lane) -> None:
         """Make what failed before due at once; in bites, which others can come between."""
-        try:
-            while await self._store.deliveries.hasten(lane.app, lane.name, number=_BITE):
-                pass
-        except StoreError as error:
-            log.warning("retries are not hastened", app=lane.app, reason=str(error))
+        while lane.gone is None:
+            try:
+                if not await self._store.deliveries.hasten(lane.app, lane.name, number=_BITE):
+                    break
+            except StoreError:  # which the store has told of
+                await asyncio.sleep(_AGAIN_SECONDS)
         lane.hastening = False
         if lane.ordered:
             lane.due_at = None
@@ -362,16 +372,16 @@ class Outbox:
 
     async def _end_some(self, lane: Lane) -> None:
         try:
-            counted = lane.number
+            counted, held = lane.number, lane.held
             number, size = await self._store.deliveries.give_up(
-                lane.app, lane.name, TAKEN_BACK, self._clock(), number=_BITE, but=lane.held
+                lane.app, lane.name, TAKEN_BACK, self._clock(), number=_BITE, but=held
             )
         except StoreError:  # which the store has told of
             await asyncio.sleep(_AGAIN_SECONDS)
             return
         if not number:
-            if lane.number == counted:  # more than there are
-                lane.number = len(lane.held)
+            if (lane.number, lane.held) == (counted, held):  # more than there are
+                lane.number = len(held)
             return
         lane.number -= number
         lane.size -= size

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from wamp_bridge_server.callbacks.destinations import Destinations
+    from wamp_bridge_server.callbacks.lookups import Lookups
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _OURS = frozenset(
@@ -33,11 +34,14 @@ def place_of(url: str) -> tuple[str, int]:
     return parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
 
 
-async def probe(destinations: Destinations, host: str, port: int, within: float) -> None:
+async def probe(
+    destinations: Destinations, lookups: Lookups, host: str, port: int, within: float
+) -> None:
     """Connect, at one of the addresses that a host has and that are admitted.
 
     Args:
         destinations: Where the callbacks of the app may go.
+        lookups: Finds the addresses of the app's hosts.
         host: As in the URL.
         port: As in the URL, or its scheme's.
         within: Seconds, for each address its share.
@@ -48,7 +52,7 @@ async def probe(destinations: Destinations, host: str, port: int, within: float)
     """
     try:
         async with asyncio.timeout(within):
-            await _connect(destinations, host, port, within)
+            await _connect(destinations, lookups, host, port, within)
     except TimeoutError:
         raise Nobody("no connection in time") from None
     except (socket.gaierror, UnicodeError):  # the latter for a name that none can have
@@ -60,10 +64,12 @@ async def probe(destinations: Destinations, host: str, port: int, within: float)
         raise Nobody("connection refused" if refused else "host not reachable") from None
 
 
-async def _connect(destinations: Destinations, host: str, port: int, within: float) -> None:
+async def _connect(
+    destinations: Destinations, lookups: Lookups, host: str, port: int, within: float
+) -> None:
     loop = asyncio.get_running_loop()
     await destinations.prepare()
-    infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    infos = await lookups.infos(host, port)
     for last, info in enumerate(infos, 1 - len(infos)):
         try:
             with destinations.socket(host, info) as made:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from collections import defaultdict
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from yarl import URL
 
 from wamp_bridge_server import __version__
 from wamp_bridge_server.callbacks import probes
+from wamp_bridge_server.callbacks.lookups import Lookups
 
 if TYPE_CHECKING:
     import socket
@@ -85,7 +87,7 @@ _host: ContextVar[str] = ContextVar("host of the URL that is dialled")
 class _Pool:
     """An app's connections, made by the rules that it had when they were."""
 
-    def __init__(self, destinations: Destinations, resolver: AbstractResolver | None) -> None:
+    def __init__(self, destinations: Destinations, resolver: AbstractResolver) -> None:
         self.destinations = destinations
         self.used = 0
         connector = aiohttp.TCPConnector(
@@ -120,7 +122,7 @@ class Sender:
             `CannotSign`.
         destinations_of: Where the callbacks of an app may go, by its name; another object where
             that has changed. None where there is no such app.
-        resolver: Finds the addresses of hosts; the system's if left out.
+        resolver: Finds the addresses of hosts; the system's, for each app on its own, if left out.
         failed: Told of each POST that was sent and got no answer: its app, its URL, and why.
     """
 
@@ -135,6 +137,7 @@ class Sender:
         self._destinations_of = destinations_of
         self._resolver = resolver
         self._failed = failed
+        self._lookups: defaultdict[str, Lookups] = defaultdict(Lookups)
         self._pools: dict[str, _Pool] = {}
         self._retired: set[_Pool] = set()
         self._open = False
@@ -151,6 +154,9 @@ class Sender:
         self._retired.clear()
         for pool in pools:
             await pool.http.close()
+        for lookups in self._lookups.values():
+            await lookups.close()
+        self._lookups.clear()
 
     async def post(
         self, app: str, url: str, body: bytes, *, message: str, attempt: int, within: float
@@ -203,7 +209,7 @@ class Sender:
             destinations = self._destinations(app)
         except SendError as error:
             raise probes.Nobody(str(error)) from None
-        await probes.probe(destinations, host, port, within)
+        await probes.probe(destinations, self._lookups[app], host, port, within)
 
     @asynccontextmanager
     async def _pool(self, app: str) -> AsyncIterator[_Pool]:
@@ -212,7 +218,8 @@ class Sender:
         destinations = self._destinations(app)
         pool = former = self._pools.get(app)
         if pool is None or pool.destinations is not destinations:
-            pool = self._pools[app] = _Pool(destinations, self._resolver)
+            resolver = self._resolver or self._lookups[app]
+            pool = self._pools[app] = _Pool(destinations, resolver)
             if former is not None:
                 self._retired.add(former)
         pool.used += 1

@@ -22,6 +22,8 @@ from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.values import encode_json
 
 if TYPE_CHECKING:
+    import ssl
+
     from aiohttp import StreamReader
 
 MAX_HEADER_LINES = 100
@@ -168,6 +170,42 @@ class Runner(web.AppRunner):
         handler = partial(gate, handler=made.request_handler)
         factory = made.request_factory
         return _Server(handler, self._most, request_factory=factory, **self._kwargs, **limits)
+
+
+class Site(web.BaseSite):
+    """Listens at an address. TLS has to be agreed on in the time that headers have.
+
+    Args:
+        runner: What serves the connections.
+        host: The address to listen on.
+        port: The port; 0 lets the system choose one.
+        tls: The certificate and key; None for plain HTTP.
+    """
+
+    __slots__ = ("_place",)
+
+    def __init__(self, runner: Runner, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+        super().__init__(runner, ssl_context=tls)
+        self._place = host, port
+
+    @property
+    def name(self) -> str:
+        """Where it listens, for a person."""
+        host, port = self._place
+        return f"{host}:{port}"
+
+    async def start(self) -> None:
+        """Begin to listen. Raises `OSError`."""
+        await super().start()
+        factory = self._runner.server
+        assert factory is not None  # noqa: S101 - or the runner is not set up
+        self._server = await asyncio.get_running_loop().create_server(
+            factory,
+            *self._place,
+            ssl=self._ssl_context,
+            ssl_handshake_timeout=None if self._ssl_context is None else HEAD_SECONDS,
+            backlog=self._backlog,
+        )
 
 
 def _status_of(error: BaseException | None) -> HTTPStatus | None:

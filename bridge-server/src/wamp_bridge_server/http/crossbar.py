@@ -145,8 +145,9 @@ class CrossbarRequests:
         if not app.crossbar.live(time.time()) or not query.matches(app.crossbar.mac, text):
             raise authentication.refusal(request, key)
         # One number space for each app; the prefix keeps it apart from that of its signatures.
-        nonce = f"crossbar {query.nonce.decode('ascii')}"
-        await authentication.spend(request, app, nonce, query.expires_at, key=key)
+        for once in (query.canonical_signature, query.nonce):
+            nonce = f"crossbar {once.decode('ascii')}"
+            await authentication.spend(request, app, nonce, query.expires_at, key=key)
         return app
 
     def _by_body(self, request: web.Request, text: bytes) -> App:

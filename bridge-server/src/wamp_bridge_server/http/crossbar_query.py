@@ -39,6 +39,15 @@ class SignedQuery:
     signature: bytes
     expires_at: float
 
+    @property
+    def canonical_signature(self) -> bytes:
+        """The one way to write the signature of a query that matches.
+
+        It counts once, as the nonce does: nothing stands between the parts that are signed, so
+        that `seq=1&nonce=23` and `seq=12&nonce=3` have the same one.
+        """
+        return self.signature.rstrip(b"=")
+
     def matches(self, mac: hmac.HMAC, body: bytes) -> bool:
         """Whether it is signed, together with the body, by an HMAC's key.
 

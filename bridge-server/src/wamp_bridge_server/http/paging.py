@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 
+_LIMIT_DIGITS = 4
+_NUMBER_DIGITS = 18  # fewer than 64 bits have room for
+
 _MARK = b"after:"
 
 T = TypeVar("T")
@@ -48,7 +51,7 @@ class Paging:
         """
         if not self.after:
             return 0
-        if not self.after.isdecimal():
+        if not _is_number(self.after, _NUMBER_DIGITS):
             raise _bad_cursor()
         return int(self.after)
 
@@ -80,9 +83,13 @@ def page(
 def _limit(text: str | None) -> int:
     if text is None:
         return DEFAULT_LIMIT
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MAX_LIMIT):
+    if not (_is_number(text, _LIMIT_DIGITS) and 1 <= int(text) <= MAX_LIMIT):
         raise Unprocessable(f'"limit" must be a whole number from 1 to {MAX_LIMIT}.')
     return int(text)
+
+
+def _is_number(text: str, digits: int) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= digits
 
 
 def _cursor(identifier: str) -> str:

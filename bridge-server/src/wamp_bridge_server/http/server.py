@@ -10,7 +10,7 @@ from aiohttp import web
 from wamp_bridge_server.http.admission import Admission
 from wamp_bridge_server.http.answers import answer
 from wamp_bridge_server.http.asking import MAX_BODY_BYTES
-from wamp_bridge_server.http.connections import Runner
+from wamp_bridge_server.http.connections import Runner, Site
 from wamp_bridge_server.http.crossbar import CrossbarRequests
 from wamp_bridge_server.http.dead_letters import DeadLetterRequests
 from wamp_bridge_server.http.endpoints import EndpointRequests
@@ -96,8 +96,7 @@ class HttpServer:
             auto_decompress=False,  # digests are of the octets as they came
         )
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, ssl_context=tls)
-        await site.start()
+        await Site(self._runner, host, port, tls).start()
         self.addresses = [(name[0], name[1]) for name in self._runner.addresses]
         self.address = self.addresses[0]
 

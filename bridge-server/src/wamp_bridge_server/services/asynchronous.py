@@ -232,10 +232,13 @@ class AsynchronousCalls:
         app = self._apps.by_name.get(call.app)
         keep = (app.config.calls if app is not None else CallConfig()).keep
         end = ending(call, outcome, self._clock(), keep)
+        again = False  # once it was tried, it may be written, whatever the store said
 
         async def write() -> None:
+            nonlocal again
+            before, again = again, True
             ended = await self._room.end(end)
             if ended.delivery is not None:
-                self._outbox.kept([ended.delivery])
+                self._outbox.kept([ended.delivery], again=before)
 
         return write

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from wamp_bridge_server.errors import Conflict, NotFound
-from wamp_bridge_server.store import DeadLetters
+from wamp_bridge_server.store import DeadLetters, StoreError
 
 if TYPE_CHECKING:
     from wamp_bridge_server.callbacks.outbox import Outbox
@@ -88,9 +88,13 @@ class DeadLetterOffice:
             of_group = replace(meant, uri=group.uri)
             while limit is None or replayed < limit:
                 bite = BITE if limit is None else min(BITE, limit - replayed)
-                number, size = await self._letters.replay(
-                    of_group, group.lane, lane, time.time(), number=bite
-                )
+                try:
+                    number, size = await self._letters.replay(
+                        of_group, group.lane, lane, time.time(), number=bite
+                    )
+                except StoreError:  # they may wait again, whatever it said
+                    self._outbox.revived(meant.app, lane, 0, 0)
+                    raise
                 if not number:
                     break
                 self._outbox.revived(meant.app, lane, number, size)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from wamp_bridge_server.backends.base import Details, Event, Unavailable, Undeliverable, WampError
+from wamp_bridge_server.backends.values import GREATEST_ID
 from wamp_bridge_server.store import StoreError
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ class History:
             return False
         if not any(endpoint.record.created_at < joined for endpoint in group.endpoints):
             return False
-        group.held_back = []
+        if group.held_back is None:  # or an earlier gap is being filled still
+            group.held_back = []
         return True
 
     def fill(self, session: Session, group: Group, subscription: int) -> None:
@@ -176,6 +178,8 @@ def _event(group: Group, entry: Any) -> tuple[float, Event] | None:
         return None
     publication, published = entry.get("publication"), entry.get("time_ns")
     if not isinstance(publication, int) or not isinstance(published, int):
+        return None
+    if not 0 < publication <= GREATEST_ID:  # the store would not take it, nor what is with it
         return None
     details = Details(
         session=entry.get("session_id"), authid=entry.get("authid"), authrole=entry.get("authrole")

@@ -129,13 +129,16 @@ class Inbox:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self, app: str, queue: _Queue) -> None:
+        again = False
         while queue.waiting:
             batch = [queue.waiting[index] for index in range(min(_BATCH, len(queue.waiting)))]
             try:
-                await self._keep(batch)
+                await self._keep(batch, again=again)
             except StoreError:  # which the store has told of
+                again = True  # it may be kept, whatever the store said
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
+            again = False
             for arrival in batch:
                 queue.waiting.popleft()
                 queue.size -= len(arrival.delivery.body)
@@ -144,9 +147,9 @@ class Inbox:
                 self._pause(app, False)
         del self._queues[app]
 
-    async def _keep(self, batch: Sequence[Arrival]) -> None:
+    async def _keep(self, batch: Sequence[Arrival], *, again: bool) -> None:
         kept = await self._store.deliveries.keep(batch)
-        self._outbox.kept(record for record in kept if record is not None)
+        self._outbox.kept((record for record in kept if record is not None), again=again)
 
     def _refuse(self, app: str, uri: str) -> None:
         self._outbox.stocks[app].refused += 1

@@ -58,6 +58,8 @@ class Reloading:
             after: Those to come.
         """
         changes = self._apps.configure(after)
+        for app in changes.removed:  # before anything is awaited: nothing could be signed for it
+            self._table.set_gone(app.name, gone=True)
         for app in changes.removed:
             await self._take_leave(app)
         for app in changes.changed:

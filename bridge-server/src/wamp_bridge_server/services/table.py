@@ -329,7 +329,8 @@ class Table:
         """Let go of a group that has no endpoints and that the router has nothing of."""
         if group.endpoints or group.held is not None or group.matching:
             return
-        if self.groups.pop(group.key, None) is not None:
+        if self.groups.get(group.key) is group:  # and no other that came after it
+            del self.groups[group.key]
             self._groups_by_app[group.app].pop(group.key)
             self._by_uri[group.key[1:]].pop(group.app)
 

@@ -17,25 +17,44 @@ if TYPE_CHECKING:
 
     from wamp_bridge_server.store.records import Arrival, DeliveryRecord
 
+_LOOKED_UP = 500
+
 
 async def write_arrivals(
     connection: AsyncConnection, arrivals: Sequence[Arrival]
 ) -> list[DeliveryRecord | None]:
     """Write deliveries in the transaction of a writer; see `Deliveries.keep`."""
-    new = await _unseen(connection, arrivals)
-    rows = [_row(arrival.delivery) for arrival in new]
-    seqs: dict[str, int] = {}
-    if rows:
-        # Which of them has which number is told by their ids, whatever order they come back in.
-        statement = insert(deliveries).returning(deliveries.c.id, deliveries.c.seq)
-        seqs = {row.id: row.seq for row in await connection.execute(statement, rows)}
-    kept = {id(arrival) for arrival in new}
+    kept = await _write_new(connection, arrivals)
+    # Of the others some may be known to be kept by nobody: a commit can fail that was made.
+    others = [a.delivery.id for a in arrivals if a.delivery.id not in kept]
+    kept |= await kept_before(connection, others)
     return [
-        dataclasses.replace(arrival.delivery, seq=seqs[arrival.delivery.id])
-        if id(arrival) in kept
+        dataclasses.replace(arrival.delivery, seq=kept[arrival.delivery.id])
+        if arrival.delivery.id in kept
         else None
         for arrival in arrivals
     ]
+
+
+async def kept_before(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, int]:
+    """The `seq` of those of some deliveries that are kept, by their ids."""
+    kept: dict[str, int] = {}
+    for start in range(0, len(ids), _LOOKED_UP):
+        some = deliveries.c.id.in_(ids[start : start + _LOOKED_UP])
+        rows = await connection.execute(select(deliveries.c.id, deliveries.c.seq).where(some))
+        kept.update((row.id, row.seq) for row in rows)
+    return kept
+
+
+async def _write_new(connection: AsyncConnection, arrivals: Sequence[Arrival]) -> dict[str, int]:
+    """Write those whose publications are new; the `seq` of each, by its id."""
+    new = await _unseen(connection, arrivals)
+    rows = [_row(arrival.delivery) for arrival in new]
+    if not rows:
+        return {}
+    # Which of them has which number is told by their ids, whatever order they come back in.
+    statement = insert(deliveries).returning(deliveries.c.id, deliveries.c.seq)
+    return {row.id: row.seq for row in await connection.execute(statement, rows)}
 
 
 async def _unseen(connection: AsyncConnection, arrivals: Sequence[Arrival]) -> list[Arrival]:

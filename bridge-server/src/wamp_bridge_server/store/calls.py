@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from wamp_bridge_server.store.arrivals import write_arrivals
+from wamp_bridge_server.store.arrivals import kept_before, write_arrivals
 from wamp_bridge_server.store.idempotency import settle_keys
 from wamp_bridge_server.store.records import Arrival, CallRecord
 from wamp_bridge_server.store.schema import calls
@@ -44,7 +44,8 @@ class Ending:
 class Ended:
     """What became of an ending.
 
-    `now` says whether it is the one that ended the call; `delivery` is its delivery as it is kept.
+    `now` says whether it is the one that ended the call; `delivery` is its delivery as it is kept,
+    also where it ended the call in an earlier try that seemed to fail.
     """
 
     now: bool
@@ -133,7 +134,20 @@ async def _end_calls(connection: AsyncConnection, items: Sequence[Ending]) -> li
         item.id: Ended(now=True, delivery=next(kept) if item.delivery else None) for item in ending
     }
     # Of equal ones the first: the others find it gone.
-    return [ended.pop(item.id, Ended(now=False)) for item in items]
+    return [
+        ended.pop(item.id) if item.id in ended else await _ended_before(connection, item)
+        for item in items
+    ]
+
+
+async def _ended_before(connection: AsyncConnection, item: Ending) -> Ended:
+    """What became of the ending of a call that was not pending any more."""
+    if item.delivery is None:
+        return Ended(now=False)
+    kept = await kept_before(connection, [item.delivery.id])
+    seq = kept.get(item.delivery.id)
+    delivery = dataclasses.replace(item.delivery, seq=seq) if seq is not None else None
+    return Ended(now=False, delivery=delivery)
 
 
 async def _forget_expired(

@@ -6,7 +6,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, text, update
+from sqlalchemy import bindparam, delete, func, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from wamp_bridge_server.store.arrivals import write_arrivals, write_forgetting
 from wamp_bridge_server.store.records import DeliveryRecord, LaneCount
@@ -61,7 +62,8 @@ class Deliveries:
         """Keep deliveries, in this order; on the disk when it returns.
 
         Returns:
-            Each with its `seq`; None for one whose publication its subscription had before.
+            Each with its `seq`, also where it is kept since an earlier try that seemed to fail;
+            None for one whose publication its subscription had before.
         """
         return await self._commits.submit(_write_batches, arrivals)
 
@@ -75,7 +77,7 @@ class Deliveries:
         await self._commits.submit(_forget_batches, (seqs, tried))
 
     async def failed(self, failed: Sequence[FailedAttempt]) -> None:
-        """Note attempts that failed, and when the next ones are due."""
+        """Note attempts that failed, and when the next ones are due; once, however often noted."""
         await self._commits.submit(_note_failures, failed)
 
     async def lanes(self) -> list[LaneCount]:
@@ -233,7 +235,10 @@ async def _note_failures(
             }
             for a in failed
         ]
-        await connection.execute(insert(attempts), rows)
+        # Both dialects have the same ON CONFLICT, which is no part of the common constructs. What
+        # is there already was written by one who could not know that it was.
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        await connection.execute(dialect.insert(attempts).on_conflict_do_nothing(), rows)
     return [None] * len(batches)
 
 

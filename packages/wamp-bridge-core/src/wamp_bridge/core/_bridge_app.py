@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
+from wamp_bridge.core import _calls as calls
 from wamp_bridge.core._calling import Calling
 from wamp_bridge.core._errors import BridgeError, ConfigurationError
 from wamp_bridge.core._mount import Mount
@@ -277,6 +278,36 @@ class WampBridgeBase(BridgeApp, Calling):
             timeout=timeout,
             idempotency_key=idempotency_key,
         )
+
+    def prepared_publish(
+        self,
+        topic: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        options: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> Callable[[], int | None]:
+        """Return what publishes the event as it is now; it is to be called once, if at all.
+
+        For what is published when a transaction commits. What can't be sent, as a bad name or a
+        value that JSON lacks, is raised at once, as `publish` raises it.
+        """
+        exchange = calls.publish(
+            self.settings,
+            topic,
+            args,
+            kwargs,
+            options=options,
+            timeout=timeout,
+            idempotency_key=idempotency_key,
+        )
+
+        def publish() -> int | None:
+            return self._ask(lambda _settings: exchange)
+
+        return publish
 
     def announce(self, *, wait: bool = False) -> Source:
         """Announce this app now; see `Bridge.announce`. `announcer` does it by itself."""

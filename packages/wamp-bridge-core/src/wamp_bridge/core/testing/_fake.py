@@ -67,7 +67,6 @@ class FakeBridge(Deliveries):
         self._expected_calls: list[Expectation] = []
         self._expected_events: list[Expectation] = []
         self._registered = Registered()
-        self._unexpected: list[str] = []
         self._outcomes: dict[str, CallResult | BridgeError] = {}
         self._is_down = False
         self._context = ExitStack()

@@ -18,7 +18,8 @@ from wamp_bridge.core._envelopes import (
     ManifestEnvelope,
     ResultEnvelope,
 )
-from wamp_bridge.core._errors import BridgeError
+from wamp_bridge.core._errors import BridgeError, InvalidJSON, InvalidValue
+from wamp_bridge.core._json import loads
 from wamp_bridge.core._messages import CallResult, Endpoint, Request
 from wamp_bridge.core._requests import payload
 from wamp_bridge.core._uris import escape_segment
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     Sender: TypeAlias = Callable[[Request], Response | Awaitable[Response]]
 
 _T = TypeVar("_T")
+_OF_CALLS = frozenset({"caller", "caller_authid", "caller_authrole", "caller_app", "deadline"})
+_OF_EVENTS = frozenset({"publisher", "publisher_authid", "publisher_authrole", "publisher_app"})
 _Flow: TypeAlias = "Generator[Request, Response, _T]"
 
 
@@ -52,8 +55,10 @@ class Deliveries:
         self.secret = secret
         self._sender: Sender | None = None
         self._async_sender: Sender | None = None
+        self._place = PLACE
         self._manifest: Mapping[str, Any] | None = None
         self._numbers = itertools.count(1)
+        self._unexpected: list[str] = []
         self._owed: list[tuple[Called, str, CallResult | BridgeError]] = []
 
     def connect(self, app: BridgeApp | Callable[..., Any], at: str = PLACE) -> None:
@@ -69,7 +74,7 @@ class Deliveries:
             at = PLACE.removesuffix("/wamp/") + at
         if not at.endswith("/"):
             raise ValueError(f"a dispatcher is mounted at what ends in a slash, not at {at!r}")
-        self._manifest = None
+        self._place, self._manifest = at, None
         if isinstance(app, BridgeApp):
             wamp = app
 
@@ -198,12 +203,11 @@ class Deliveries:
         full: bool,
     ) -> _Flow[Any]:
         members = payload(args, kwargs)
+        told = _told(details, _OF_CALLS)
         uri, (endpoint, *_) = yield from self._found("procedures", "serves", procedure)
-        envelope = InvocationEnvelope(
-            endpoint, uri, members["args"], members["kwargs"], details or {}
-        )
+        envelope = InvocationEnvelope(endpoint, uri, members["args"], members["kwargs"], told)
         answer = yield self._signed(envelope, f"rpc/{escape_segment(endpoint.uri)}/")
-        result = read_answer(answer)
+        result = self._read(answer)
         return result if full else result.value
 
     def _delivering(
@@ -215,14 +219,15 @@ class Deliveries:
         delivery_id: str | None,
     ) -> _Flow[None]:
         members = payload(args, kwargs)
+        told = _told(details, _OF_EVENTS)
         uri, endpoints = yield from self._found("topics", "follows", topic)
         publication = next(self._numbers)
         for endpoint in endpoints:
             envelope = EventEnvelope(
-                endpoint, uri, publication, members["args"], members["kwargs"], details or {}
+                endpoint, uri, publication, members["args"], members["kwargs"], told
             )
             path = f"pub/{escape_segment(endpoint.uri)}/"
-            read_answer((yield self._signed(envelope, path, delivery_id)))
+            self._read((yield self._signed(envelope, path, delivery_id)))
 
     def _settling(self) -> _Flow[None]:
         while self._owed:
@@ -241,12 +246,17 @@ class Deliveries:
                 )
             else:
                 envelope = ResultEnvelope(call, called.procedure, outcome.args, outcome.kwargs, url)
-            read_answer((yield self._signed(envelope, path)))
+            self._read((yield self._signed(envelope, path)))
 
     def _asking(self) -> _Flow[Mapping[str, Any]]:
-        manifest: Mapping[str, Any] = read_answer(
-            (yield self._signed(ManifestEnvelope(PLACE)))
-        ).value
+        __tracebackhide__ = True
+        answer = yield self._signed(ManifestEnvelope(PLACE))
+        if not _is_dispatchers(answer):
+            raise AssertionError(
+                f"There is no dispatcher at {self._place}: what is there answers with status "
+                f"{answer.status}. `connect(app, at=...)` says where it is mounted."
+            )
+        manifest: Mapping[str, Any] = read_answer(answer).value
         self._manifest = manifest
         return manifest
 
@@ -261,6 +271,15 @@ class Deliveries:
         what = f"The app {verb} no {kind.removesuffix('s')} {name!r}."
         there = "\n".join(["There are:", *(f"  {each}" for each in sorted(entries))])
         raise AssertionError(f"{what}\n{there if entries else 'It has none at all.'}")
+
+    def _read(self, answer: Response) -> CallResult:
+        """What the app's answer means; its error comes with what the app asked in vain."""
+        try:
+            return read_answer(answer)
+        except BridgeError as error:
+            for reason in self._unexpected:
+                error.add_note(reason)
+            raise
 
     def _signed(
         self, envelope: Envelope, path: str = "", delivery_id: str | None = None
@@ -298,6 +317,23 @@ def _connected(sender: Sender | None) -> Sender:
     if sender is None:
         raise AssertionError("the fake bridge reaches no app; tell it by `connect(app)` which one")
     return sender
+
+
+def _told(details: Mapping[str, Any] | None, known: frozenset[str]) -> Mapping[str, Any]:
+    """What a test discloses; a slip in a name would make a user nobody, and go unseen."""
+    for name in details or ():
+        if name not in known:
+            raise TypeError(f"no detail is named {name!r}; there are {', '.join(sorted(known))}")
+    return details or {}
+
+
+def _is_dispatchers(answer: Response) -> bool:
+    """Whether this can be a dispatcher's answer to what it serves: the manifest, or an error."""
+    try:
+        said = loads(answer.body)
+    except (InvalidJSON, InvalidValue):
+        return False
+    return isinstance(said, dict) and not said.keys().isdisjoint({"procedures", "error"})
 
 
 def _unquoted(request: Request) -> Request:

@@ -67,14 +67,8 @@ class WampBridge(RequiringUsers):
         asked: dict[str, Any] = {"timeout": timeout, "idempotency_key": idempotency_key}
         if not on_commit:
             return super().publish(topic, args, kwargs, options=options, **asked)
-        core.check_uri(self.settings.resolve(topic))
-        # As they are now, and fit to be sent.
-        args, kwargs, options = core.loads(core.dumps([args, kwargs, options]))
-
-        def publish() -> None:
-            self.bridge.publish(topic, args, kwargs, options=options, **asked)
-
-        transaction.on_commit(publish, using=using, robust=True)
+        send = self.prepared_publish(topic, args, kwargs, options=options, **asked)
+        transaction.on_commit(send, using=using, robust=True)
         return None
 
     def adapted(self, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -30,7 +30,7 @@ class DjangoSettings(Mapping[str, Any]):
     """
 
     def __getitem__(self, name: str) -> Any:
-        if name == f"{PREFIX}ANNOUNCE" and _is_testing():
+        if name == f"{PREFIX}ANNOUNCE" and is_testing():
             return False
         try:
             return getattr(settings, name)
@@ -76,7 +76,8 @@ def imported(name: str) -> Any:
         raise ConfigurationError(f"{name} can't be imported: {error}") from error
 
 
-def _is_testing() -> bool:
+def is_testing() -> bool:
+    """Whether Django's environment of tests is set up, with other settings than the project's."""
     # `setup_test_environment` leaves its mark there; who hasn't imported it hasn't called it.
     utils = sys.modules.get("django.test.utils")
     return hasattr(getattr(utils, "_TestState", None), "saved_data")

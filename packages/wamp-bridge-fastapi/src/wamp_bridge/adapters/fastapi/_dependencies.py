@@ -11,7 +11,7 @@ import inspect
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
+from fastapi import BackgroundTasks, FastAPI
 from fastapi.params import Depends
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
@@ -34,7 +34,7 @@ def with_dependencies(function: Callable[..., Any]) -> Callable[..., Any]:
     Raises:
         ConfigurationError: Whether a parameter is a dependency can't be told.
     """
-    parameters = Parameters.divided(function, _is_dependency)
+    parameters = Parameters.divided(function, _is_filled)
     if parameters is None:
         return function
     route = _route(parameters.filled)
@@ -62,9 +62,10 @@ def with_dependencies(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _is_dependency(parameter: inspect.Parameter) -> bool:
-    marks = (parameter.default, *getattr(parameter.annotation, "__metadata__", ()))
-    return any(isinstance(mark, Depends) for mark in marks)
+def _is_filled(parameter: inspect.Parameter) -> bool:
+    annotation = parameter.annotation
+    marks = (parameter.default, *getattr(annotation, "__metadata__", ()))
+    return annotation is BackgroundTasks or any(isinstance(mark, Depends) for mark in marks)
 
 
 class _Overrides:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, TypeVar
 
 import pytest
 
+from wamp_bridge.core._callables import is_async_callable
 from wamp_bridge.core._secrets import generate_secret
 from wamp_bridge.core.testing._bridge import SignedBridge
 from wamp_bridge.core.testing._servers import PLACE
@@ -107,6 +107,10 @@ class MountsAnApp:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        if not cls.kinds or not set(MountsAnApp.kinds).issuperset(cls.kinds):
+            raise TypeError(
+                f"{cls.__name__}.kinds must be some of {MountsAnApp.kinds}, not {cls.kinds!r}"
+            )
         for name in dir(cls):
             capability = getattr(getattr(cls, name), _CAPABILITY, None)
             if capability is not None and not getattr(cls, capability):
@@ -179,7 +183,7 @@ class MountsAnApp:
                 send = runner.run(mounted.enter_async_context(mounting))
             else:
                 send = stack.enter_context(mounting)
-            if inspect.iscoroutinefunction(send):
+            if is_async_callable(send):
                 yield _AsyncMountedApp(send, secrets, handlers, runner)
             else:
                 yield MountedApp(send, secrets, handlers)
