@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp import web
 
-from support.fuzzing.asking import World, asked
+from support.fuzzing.asking import asked
 from support.fuzzing.examples import REQUESTS, batches
 from support.fuzzing.exchanging import Exchange
+from support.fuzzing.routes import World
 from support.peers import joined
 from support.served import SECRET, ServedBridge
 from support.servers import callback_server
