@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 import pytest
 from aiohttp import web
 
-from support.fuzzing.asking import World, asked
+from support.fuzzing.asking import asked
 from support.fuzzing.examples import REQUESTS, batches
 from support.fuzzing.exchanging import Exchange
+from support.fuzzing.routes import World
 from support.peers import joined
 from support.served import SECRET, ServedBridge
 from support.servers import callback_server
@@ -32,9 +33,9 @@ CONNECTIONS = 8
 TOKENS = {"shop": "token-of-shop", "bank": "token-of-bank"}
 CROSSBAR = "shop", "secret-of-crossbar"
 
-WARM_AFTER = REQUESTS // 4
-BYTES = 24 * 2**20
-BYTES_A_REQUEST = 100
+WARM_AFTER = REQUESTS // 2
+BYTES = 8 * 2**20
+BYTES_A_REQUEST = 150
 """What memory may grow by, in all and for each request: the store's connections fill their caches,
 garbage waits for its collection, and failures are remembered for a minute."""
 

@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
 from support.fuzzing import values
+from support.fuzzing.routes import QUERIES, ROUTES, World
 from support.signing import COVERED, Headers, crossbar_query, parameters, sign
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from support.fuzzing.tape import Tape
-
-
-@dataclass(frozen=True)
-class World:
-    """What requests are about.
-
-    Attributes:
-        host: The bridge's authority.
-        app_url: Where an app takes callbacks; ends in a slash.
-        tokens: Of the apps, by their names.
-        secret: That all of them sign with.
-        crossbar: Key and secret of Crossbar's clients.
-    """
-
-    host: str
-    app_url: str
-    tokens: Mapping[str, str]
-    secret: str
-    crossbar: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -51,14 +30,14 @@ class Asked:
 
 def asked(tape: Tape, world: World) -> Asked:
     """A request."""
-    method, path, document = tape.pick(_ROUTES)(tape, world)
+    method, path, document = tape.pick(ROUTES)(tape, world)
     body = values.spoilt(tape, document) if document is not None else b""
     if tape.chance(16):
         method = tape.pick(_METHODS)
     if tape.chance(24):
         path = tape.pick(_PATHS)
     if tape.chance(24):
-        path += tape.pick(_QUERIES)
+        path += tape.pick(QUERIES)
     if document is None and tape.chance(24):
         body = values.text_of(values.value(tape))
     headers, path, body = _with_credentials(tape, world, method, path, body)
@@ -68,144 +47,6 @@ def asked(tape: Tape, world: World) -> Asked:
         headers = [header for header in headers if header[0] != tape.pick(_LEFT_OUT)]
     return _written(tape, method, path, headers, body)
 
-
-def _name(tape: Tape) -> str:
-    name = values.uri(tape)
-    return quote(name, safe="" if tape.below(2) else "/:@~") or "%20"
-
-
-def _called(tape: Tape, _: World) -> tuple[str, str, Any]:
-    document: dict[str, Any] = {}
-    kind = tape.below(4)
-    if kind == 1:
-        document["params"] = [values.value(tape)]
-    elif kind == 2:
-        document["params"] = {tape.text(4): values.value(tape)}
-    elif kind == 3:
-        document |= {"args": [values.value(tape)], "kwargs": {"a": values.value(tape)}}
-    if tape.chance(6):
-        document["timeout"] = tape.pick((60, 90.5, 0, -1, 1e9, "5", None))
-    return "POST", f"/call/{_name(tape)}/", document
-
-
-def _called_later(tape: Tape, world: World) -> tuple[str, str, Any]:
-    method, path, document = _called(tape, world)
-    return method, path, document | {"callback": values.url(tape, world.app_url)}
-
-
-def _published(tape: Tape, world: World) -> tuple[str, str, Any]:
-    _, _, document = _called(tape, world)
-    document.pop("timeout", None)
-    if tape.chance(3):
-        names = ("acknowledge", "exclude_me", "exclude", "eligible", "eligible_authid", "retain")
-        of_a_kind: tuple[Any, ...] = (
-            True,
-            False,
-            [],
-            [1],
-            ["a"],
-            [2**53 + 1],
-            [-1],
-            "x",
-            None,
-            [None],
-        )
-        document["options"] = {tape.pick(names): tape.pick(of_a_kind)}
-    return "POST", f"/publish/{_name(tape)}/", document
-
-
-def _endpoints(tape: Tape, world: World, more: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
-    endpoints: dict[str, Any] = {}
-    for _ in range(1 + tape.below(2)):
-        entry: Any = values.url(tape, world.app_url)
-        if tape.chance(2):
-            entry = {"url": entry}
-            for name, choices in more.items():
-                if tape.chance(4):
-                    entry[name] = tape.pick(choices)
-        endpoints[values.uri(tape)] = entry
-    document: dict[str, Any] = {"endpoints": endpoints}
-    if tape.chance(6):
-        document["lease"] = tape.pick((60, 1, 86400, 0, -1, 1e9, "1", [], 0.5))
-    return document
-
-
-_MATCHES = ("exact", "prefix", "wildcard", "", "Exact", None, 1)
-
-
-def _registered(tape: Tape, world: World) -> tuple[str, str, Any]:
-    invokes = ("single", "roundrobin", "random", "first", "last", "all", "", 5)
-    more = {
-        "match": _MATCHES,
-        "invoke": invokes,
-        "concurrency": (10_000, 0, -1, 10**6, "1", 1.5, True),
-        "timeout": (60, 1e9, 0, -1, "1"),
-    }
-    return "POST", "/register/", _endpoints(tape, world, more)
-
-
-def _subscribed(tape: Tape, world: World) -> tuple[str, str, Any]:
-    more = {"match": _MATCHES, "ordered": (True, False, 1), "concurrency": (10, 0, 10**6, "1")}
-    return "POST", "/subscribe/", _endpoints(tape, world, more)
-
-
-def _taken_back(tape: Tape, _: World) -> tuple[str, str, Any]:
-    named: Any = [values.uri(tape) for _ in range(tape.below(3))]
-    if tape.chance(3):
-        named = dict.fromkeys(named, tape.pick((None, "http://127.0.0.1:1/", "", 5)))
-    document: dict[str, Any] = {"endpoints": named}
-    if tape.chance(4):
-        document["match"] = tape.pick(_MATCHES)
-    return "POST", tape.pick(("/unregister/", "/unsubscribe/")), document
-
-
-def _announced(tape: Tape, world: World) -> tuple[str, str, Any]:
-    path = tape.pick(("/announce/", "/announce", "/withdraw/"))
-    document: dict[str, Any] = {"url": values.url(tape, f"{world.app_url}source/")}
-    if path != "/withdraw/" and tape.chance(4):
-        document["wait"] = tape.pick((False, None, "true", 1))
-    return "POST", path, document
-
-
-def _listed(tape: Tape, _: World) -> tuple[str, str, Any]:
-    paths = ("/registrations/", "/subscriptions/", "/sources/", "/registrations", "/health/live")
-    return "GET", tape.pick(paths) + (tape.pick(_QUERIES) if tape.chance(2) else ""), None
-
-
-def _of_an_id(tape: Tape, _: World) -> tuple[str, str, Any]:
-    identifiers = (
-        "reg_0",
-        "sub_0",
-        "call_0",
-        "%00",
-        "..",
-        "%2e%2e",
-        "a%2Fb",
-        "é",
-        "%FF",
-        "x" * 999,
-    )
-    kind = tape.pick(("calls", "registrations", "subscriptions"))
-    return tape.pick(("GET", "DELETE")), f"/{kind}/{quote(tape.pick(identifiers), '%')}/", None
-
-
-def _renewed(tape: Tape, _: World) -> tuple[str, str, Any]:
-    return "POST", "/heartbeat/", {"endpoints": [values.uri(tape)]} if tape.chance(3) else {}
-
-
-def _as_crossbars(tape: Tape, _: World) -> tuple[str, str, Any]:
-    path, kind = tape.pick((("/call", "procedure"), ("/publish", "topic")))
-    document: dict[str, Any] = {kind: values.uri(tape)}
-    for name, plain in (("args", [1]), ("kwargs", {"a": 1}), ("options", {"exclude_me": False})):
-        if tape.chance(2):
-            document[name] = values.value(tape) if tape.chance(4) else plain
-    return tape.pick(("POST", "POST", "PUT", "OPTIONS", "GET")), path, document
-
-
-_ROUTES: tuple[Callable[[Tape, World], tuple[str, str, Any]], ...] = (
-    *(_called, _called, _published, _published, _registered, _subscribed, _taken_back),
-    *(_called_later, _announced, _listed, _of_an_id, _renewed, _as_crossbars, _as_crossbars),
-)
 
 _METHODS = (
     "GET",
@@ -235,27 +76,6 @@ _PATHS = (
     *("*", "http://127.0.0.1/health/live", "http://evil.example/register/", "//evil.example/call"),
     *("/call/" + "%41" * 400 + "/", "/call/" + "a" * 20_000, "/publish/" + "%F0%9F%98%80" * 1100),
 )
-_QUERIES = (
-    *(
-        "?",
-        "?limit=1",
-        "?limit=1000",
-        "?limit=0",
-        "?limit=1e3",
-        "?limit=%31",
-        "?limit=" + "9" * 5000,
-    ),
-    *("?cursor=", "?cursor=YWZ0ZXI6", "?cursor=%FF", "?cursor=YWZ0ZXI6cmVnXzA", "?limit=1&limit=2"),
-    *(
-        "??",
-        "?a=b&&c",
-        "?" + "a&" * 1500,
-        "?%",
-        "?token=x",
-        "?limit=\uff11",
-        "?cursor=" + "QUFB" * 500,
-    ),
-)
 _HEADERS: Headers = [
     *(("wamp-bridge-protocol", version) for version in ("1", "2", "", "one", "1, 2")),
     *(
@@ -283,6 +103,7 @@ _HEADERS: Headers = [
     ("forwarded", "for=127.0.0.1;host=evil.example"),
     ("x-http-method-override", "DELETE"),
     ("idempotency-key", "\x80\xff"),
+    *(("idempotency-key", key) for key in ("a", '"a"', '"b c"', "b c", "", "x" * 300) * 3),
     ("last-event-id", "0"),
     ("if-none-match", "*"),
     ("host", "evil.example"),

@@ -32,13 +32,15 @@ from wamp_bridge_server.backends.values import check_arguments
 from wamp_bridge_server.backends.wamp.codec import Codec
 from wamp_bridge_server.callbacks.answers import RESULT_TYPE, result_of
 from wamp_bridge_server.callbacks.destinations import Destinations, Own
+from wamp_bridge_server.callbacks.schedule import asked_wait
 from wamp_bridge_server.callbacks.sender import Answer
-from wamp_bridge_server.config import callback_rule
+from wamp_bridge_server.config import ConfigError, callback_rule, parse
 from wamp_bridge_server.config.checks import Wrong
-from wamp_bridge_server.errors import BadSource, Unprocessable
+from wamp_bridge_server.errors import BadSource, Malformed, Unprocessable
 from wamp_bridge_server.http import bodies, structured
 from wamp_bridge_server.http.authorities import Authorities, is_loopback
 from wamp_bridge_server.http.crossbar_query import BadQuery, signed_query
+from wamp_bridge_server.http.idempotency import MAX_KEY_LENGTH, idempotency_key
 from wamp_bridge_server.http.paging import page
 from wamp_bridge_server.http.signatures import BadSignature, Parts, claimed, verify
 from wamp_bridge_server.services import manifests
@@ -229,6 +231,24 @@ def pages(octets: bytes) -> None:
             page(query, ["a", "b", "c"], str)
 
 
+def idempotency_keys(octets: bytes) -> None:
+    """Idempotency-Key."""
+    with suppress(Malformed):
+        key = idempotency_key(_lines(octets))
+        assert key is None or len(key) <= MAX_KEY_LENGTH
+
+
+def waits(octets: bytes) -> None:
+    """Retry-After."""
+    assert asked_wait(octets.decode("utf-8", "surrogateescape"), NOW) >= 0
+
+
+def configurations(octets: bytes) -> None:
+    """The bridge's own configuration, with what it says of lines."""
+    with suppress(ConfigError):
+        parse(octets.decode("utf-8", "replace"))
+
+
 def wamp_messages(octets: bytes) -> None:
     """WAMP's messages, in each serialisation."""
     for codec in _CODECS:
@@ -240,6 +260,6 @@ PARSERS: Mapping[str, Callable[[bytes], None]] = {
     for parser in (
         *(structured_fields, signatures, crossbars_query, json_values, uris, request_bodies),
         *(envelopes, webhooks, answers, source_manifests, callback_urls, callback_rules, hosts),
-        *(pages, wamp_messages),
+        *(pages, idempotency_keys, waits, configurations, wamp_messages),
     )
 }

@@ -40,6 +40,17 @@ _MANIFEST = {
     "topics": {"com.b": {"url": "../b", "match": "prefix", "fanout": True, "concurrency": 5}},
     "callbacks": ["c"],
 }
+_CONFIGURATION = f"""
+listen = "127.0.0.1:8181"
+public_urls = ["https://a.example"]
+router = {{ url = "rs://127.0.0.1:8080", realm = "r", auth = {{ method = "anonymous" }} }}
+[apps.shop]
+tokens = [{{ token = "sha256:{"0" * 64}", expires = 2030-01-01T00:00:00Z }}]
+callbacks = ["10.0.0.0/8:*"]
+sources = ["http://10.0.0.5:8000/wamp/"]
+allow = {{ call = ["com.a"], publish = ["*"] }}
+rate = 5.5
+"""
 _BODIES = (
     {"endpoints": {"com.a": "http://127.0.0.1/"}, "lease": 5, "token": "t"},
     {"endpoints": {"com.a": {"url": "http://127.0.0.1/", "match": "exact", "invoke": "first"}}},
@@ -74,6 +85,9 @@ SEEDS: Mapping[str, Sequence[bytes]] = {
     ),
     "hosts": _octets("bridge.example:443", "BRIDGE.example", "[::1]:80", "localhost:", "127.0.0.1"),
     "pages": _octets("5\nYWZ0ZXI6YQ", "1000\n", "１\n="),  # noqa: RUF001 - a digit of another kind
+    "idempotency_keys": _octets("a-b", '"a b"', '"a\\"b"', "a b", "a\nb", ""),
+    "waits": _octets("5", "1e9", "Sun, 06 Nov 1994 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "-1"),
+    "configurations": _octets(_CONFIGURATION, "[router]\nurl = 'memory:'", "listen = '[::1]:80'"),
     "wamp_messages": [
         bytes.fromhex("84183001a068636f6d2e73686f70"),
         bytes.fromhex("9430018 0a8636f6d2e73686f70".replace(" ", "")),

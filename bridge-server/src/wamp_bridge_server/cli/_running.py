@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("wamp_bridge.cli")
 
-_COLLECTING = (100_000, 20, 20)
+_COLLECTING = (10_000, 20, 20)
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -91,7 +91,7 @@ async def running(config: Config, *, taken: type[Failure] = Failure) -> AsyncIte
     except OSError as error:
         raise taken(f"can't listen on {config.listen}: {_reason(error)}") from error
     # What was made so far stays, and what requests make mostly goes by itself. Python's own
-    # thresholds make the decoding of a large body four times as slow.
+    # thresholds make the decoding of a large body three times as slow.
     gc.freeze()
     gc.set_threshold(*_COLLECTING)
     try:
