@@ -117,6 +117,9 @@ class Exchange:
     def _check(self, answer: Answer, request: Asked) -> None:
         self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
         problem = _problem_of(answer)
+        # Who has no time for an answer gets none.
+        if answer.status == HTTPStatus.GATEWAY_TIMEOUT and b'"timeout"' in request.octets:
+            problem = None
         if problem is not None:
             self.wrong.append(
                 f"{problem}: {answer.status} {answer.body[:300]!r} to {_shown(request.octets)}"

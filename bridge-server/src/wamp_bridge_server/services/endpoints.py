@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from wamp_bridge_server.errors import BadSource, Conflict, NotFound, Unprocessable
+from wamp_bridge_server.errors import Conflict, NotFound, Unprocessable
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.services.barring import ACTIONS, bar
 from wamp_bridge_server.services.checks import checked_destination
@@ -107,7 +107,7 @@ class Endpoints:
             replaced = self._replaced(records)
             before = [self._table.endpoints[r.id].record for r in records if self._knows(r)]
             new = [record for record in records if not self._knows(record)]
-            self._check_number(app.name, len(new) - len(replaced))
+            self._check_number(app, len(new) - len(replaced))
             await self._change(put=records, remove=replaced)
             endpoints = [self._table.endpoints[record.id] for record in records]
             await self.settle(endpoints)
@@ -182,18 +182,18 @@ class Endpoints:
     async def replace_source(
         self, put: Sequence[EndpointRecord], remove: Sequence[Endpoint]
     ) -> None:
-        """Make the endpoints of a source be what its manifest says; its app's lock is held.
-
-        Raises:
-            BadSource: The app would have too many.
-            StoreError: They could not be kept.
-        """
-        if new := [record for record in put if not self._knows(record)]:
-            try:
-                self._check_number(new[0].app, len(new) - len(remove))
-            except Unprocessable as error:
-                raise BadSource(error.detail) from error
+        """Make the endpoints of a source be what its manifest says; its app's lock is held."""
         await self._change(put=put, remove=remove)
+
+    def room_of(self, app: str, source: str) -> int:
+        """How many endpoints a source may bring; what it brought already takes no room."""
+        others = (
+            endpoint
+            for kind in PREFIXES
+            for endpoint in self._table.of_app(app, kind)
+            if endpoint.record.source != source
+        )
+        return ENDPOINTS_AN_APP - sum(1 for _ in others)
 
     def lock(self, app: str) -> asyncio.Lock:
         """Held while an app's endpoints are changed."""
@@ -234,10 +234,10 @@ class Endpoints:
         except StoreError as error:
             log.error("could not be removed", uri=endpoint.record.uri, reason=str(error))  # noqa: TRY400
 
-    def _check_number(self, app: str, more: int) -> None:
+    def _check_number(self, app: App, more: int) -> None:
         if more <= 0:
             return
-        held = sum(len(self._table.of_app(app, kind)) for kind in PREFIXES)
+        held = sum(len(self._table.of_app(app.name, kind)) for kind in PREFIXES)
         if held + more > ENDPOINTS_AN_APP:
             raise Unprocessable(f"An app has at most {ENDPOINTS_AN_APP} endpoints.")
 

@@ -14,7 +14,6 @@ from wamp_bridge_server.errors import BadSource, SourceTimeout, Unprocessable
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.services.barring import barred
 from wamp_bridge_server.services.checks import Wish, wish
-from wamp_bridge_server.services.endpoints import ENDPOINTS_AN_APP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,11 +72,8 @@ class Wanted:
 _decoder = msgspec.json.Decoder(Manifest)
 
 
-async def read(sender: Sender, app: App, source: str) -> list[Wanted]:
+async def read(sender: Sender, app: App, source: str) -> Manifest:
     """Ask a source for its manifest.
-
-    Returns:
-        The endpoints that it names, each with the reason where the app may not have it.
 
     Raises:
         BadSource: It could not be reached, or answers with no valid manifest.
@@ -99,7 +95,20 @@ async def read(sender: Sender, app: App, source: str) -> list[Wanted]:
                 "Is all of the app waiting for this request?"
             ) from error
         raise BadSource(f"The source could not be reached: {error.failure.value}.") from error
-    manifest = _decoded(answer)
+    return _decoded(answer)
+
+
+def wanted(manifest: Manifest, app: App, source: str, room: int) -> list[Wanted]:
+    """The endpoints that a manifest names, each with the reason where the app may not have it.
+
+    Raises:
+        BadSource: There are more than there is room for, or one of them can't be.
+    """
+    if len(manifest.procedures) + len(manifest.topics) > room:
+        raise BadSource(
+            f"The source's manifest names more than {room} endpoints, which is all that its app "
+            f"may have beside what else it has."
+        )
     try:
         return [
             *_wanted("procedure", app, source, manifest.procedures),
@@ -121,8 +130,6 @@ def _decoded(answer: Answer) -> Manifest:
         raise BadSource(
             "The source answered, but not with a manifest. Is the dispatcher mounted at this URL?"
         ) from None
-    if len(manifest.procedures) + len(manifest.topics) > ENDPOINTS_AN_APP:
-        raise BadSource(f"The source's manifest names more than {ENDPOINTS_AN_APP} endpoints.")
     if answer.truncated or manifest.protocol != PROTOCOL:
         raise BadSource(f"The source's manifest is not one of protocol {PROTOCOL}.")
     return manifest
@@ -131,13 +138,13 @@ def _decoded(answer: Answer) -> Manifest:
 def _wanted(
     kind: Kind, app: App, source: str, entries: Mapping[str, Procedure] | Mapping[str, Topic]
 ) -> list[Wanted]:
-    wanted = []
+    found = []
     for uri, entry in entries.items():
         options: dict[str, Any] = msgspec.structs.asdict(entry)
         url, match = _joined(source, options.pop("url"), uri), options.pop("match")
         wished = wish(kind, uri, url, match, options)
-        wanted.append(Wanted(wished, barred(app, kind, uri, wished.match, url)))
-    return wanted
+        found.append(Wanted(wished, barred(app, kind, uri, wished.match, url)))
+    return found
 
 
 def _joined(source: str, url: str, uri: str) -> str:

@@ -234,8 +234,11 @@ class Sources:
         return None
 
     async def _read(self, source: Source, *, count_absences: bool) -> None:
-        wanted = await manifests.read(self._sender, source.app, source.record.url)
+        manifest = await manifests.read(self._sender, source.app, source.record.url)
         async with self._endpoints.lock(source.app.name):
+            # Of an app's manifests one is gone through at a time, and none that is too long.
+            room = self._endpoints.room_of(source.app.name, source.record.id)
+            wanted = manifests.wanted(manifest, source.app, source.record.url, room)
             put, remove, barred = self._difference(source, wanted, count_absences=count_absences)
             await self._endpoints.replace_source(put, remove)
             changed = self._succeeded(source)
