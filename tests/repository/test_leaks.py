@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PLANTED = """
+import base64
 import logging
 import sys
 
@@ -24,10 +25,10 @@ from support.leaks import leaks_in
 from support.processes import Child
 from support.raw import ask_raw
 from support.servers import callback_server
-from wamp_bridge.core import WebhookSigner, generate_secret
+from wamp_bridge.core import WebhookSigner
 from wamp_bridge_server.config.tokens import make_token
 
-SECRET = generate_secret()
+SECRET = "whsec_" + base64.b64encode(bytes(range(5, 37))).decode()
 SIGNED = WebhookSigner([SECRET]).sign("msg_1", 1, b"{}")["webhook-signature"]
 
 
@@ -71,6 +72,11 @@ async def test_that_says_it_on_purpose(tmp_path):
         child.wait()
 
 
+def test_of_another_store(tmp_path):
+    unpadded = SIGNED.removeprefix("v1,").rstrip("=").replace("+", "-").replace("/", "_")
+    (tmp_path / "other.db").write_text("crossbar " + unpadded + chr(2))
+
+
 def test_that_is_innocent(tmp_path):
     (tmp_path / "bridge.db").write_text("com.shop.token sha256:" + 64 * "0")
     structlog.get_logger().info("asked", request_id="req_01m84ybftk7xgdtw8b16yapq2")
@@ -89,6 +95,7 @@ def test_whatever_leaks_is_found(tmp_path: Path) -> None:
         "test_that_logs",
         "test_that_logs_otherwise",
         "test_of_a_store",
+        "test_of_another_store",
         "test_of_a_program",
         "test_that_asks",
         "test_that_asks_octet_by_octet",

@@ -24,6 +24,9 @@ _LOOKS = {
     "a signature": rb"(?<![\w+/=-])[\w+/-]{43}=(?![\w=])",
 }
 _LEAK = re.compile(b"|".join(b"(%b)" % look for look in _LOOKS.values()))
+# Without its padding such a one is like a long word, but for its letters and digits.
+_UNPADDED = re.compile(rb"(?<![\w+/=-])[\w+/-]{43}(?![\w+/=-])")
+_RANDOM = re.compile(rb"(?=(?:.*[A-Z]){4})(?=(?:.*[a-z]){4})(?=(?:.*[0-9]){2})", re.DOTALL)
 # `wamp-bridge dev` and `wamp-bridge key` say what they made up, and the demo what to try, to be
 # pasted into a terminal.
 _SAID_ON_PURPOSE = re.compile(rb"^(export \w+=.*|secrets? = .*| +curl .*)$", re.MULTILINE)
@@ -48,9 +51,10 @@ def leaks_in(octets: bytes) -> list[str]:
     text = _SAID_ON_PURPOSE.sub(b"", octets)
     kinds = list(_LOOKS)
     leaks = []
-    for found in _LEAK.finditer(text):
-        around = text[max(0, found.start() - 60) : found.end() + 30]
-        leaks.append(f"{kinds[(found.lastindex or 1) - 1]}: {around!r}")
+    for found in (*_LEAK.finditer(text), *_UNPADDED.finditer(text)):
+        kind = kinds[found.lastindex - 1] if found.lastindex else "a signature"
+        if found.lastindex or _RANDOM.match(found[0]):
+            leaks.append(f"{kind}: {text[max(0, found.start() - 60) : found.end() + 30]!r}")
     return leaks
 
 

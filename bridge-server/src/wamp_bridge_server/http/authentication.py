@@ -5,6 +5,7 @@ What is there and wrong is refused, whatever else is there. All refusals say the
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from wamp_bridge_server.http.signatures import BadSignature, Parts, Signed, clai
 from wamp_bridge_server.services.throttle import Failures, Rates
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiohttp import web
 
     from wamp_bridge_server.http.admission import Request
@@ -143,19 +146,26 @@ class Authentication:
             app = None
         if app is None:
             raise self.refusal(request, self._key(signed))
-        await self.spend(request, app, signed.nonce, signed.expires_at, key=app.name)
+        await self.spend(request, app, [signed.nonce], signed.expires_at, key=app.name)
         return app
 
     async def spend(
-        self, request: web.Request, app: App, nonce: str, expires_at: float, *, key: str
+        self,
+        request: web.Request,
+        app: App,
+        nonces: Sequence[str],
+        expires_at: float,
+        *,
+        key: str,
     ) -> None:
-        """Spend a nonce of a request that is verified.
+        """Spend the nonces of a request that is verified, in one commit.
 
         Raises:
-            Unauthenticated: It was spent before.
-            StoreError: It can't be spent now.
+            Unauthenticated: One of them was spent before.
+            StoreError: They can't be spent now.
         """
-        if not await self._store.spend_nonce(app.name, nonce, expires_at):
+        spending = [self._store.spend_nonce(app.name, nonce, expires_at) for nonce in nonces]
+        if not all(await asyncio.gather(*spending)):
             raise self.refusal(request, key)
 
     def by_header(self, request: web.Request) -> App | None:

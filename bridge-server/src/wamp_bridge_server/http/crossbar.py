@@ -145,9 +145,8 @@ class CrossbarRequests:
         if not app.crossbar.live(time.time()) or not query.matches(app.crossbar.mac, text):
             raise authentication.refusal(request, key)
         # One number space for each app; the prefix keeps it apart from that of its signatures.
-        for once in (query.canonical_signature, query.nonce):
-            nonce = f"crossbar {once.decode('ascii')}"
-            await authentication.spend(request, app, nonce, query.expires_at, key=key)
+        nonces = [f"crossbar {once}" for once in query.once]
+        await authentication.spend(request, app, nonces, query.expires_at, key=key)
         return app
 
     def _by_body(self, request: web.Request, text: bytes) -> App:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import binascii
+import hashlib
 import hmac
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,13 +41,14 @@ class SignedQuery:
     expires_at: float
 
     @property
-    def canonical_signature(self) -> bytes:
-        """The one way to write the signature of a query that matches.
+    def once(self) -> tuple[str, str]:
+        """What of a query that matches counts once: its nonce, and its signature.
 
-        It counts once, as the nonce does: nothing stands between the parts that are signed, so
-        that `seq=1&nonce=23` and `seq=12&nonce=3` have the same one.
+        Nothing stands between the parts that are signed, so that `seq=1&nonce=23` and
+        `seq=12&nonce=3` have the same signature. That itself is written nowhere: this is its hash.
         """
-        return self.signature.rstrip(b"=")
+        signature = hashlib.sha256(self.signature.rstrip(b"=")).hexdigest()
+        return self.nonce.decode("ascii"), f"signature {signature}"
 
     def matches(self, mac: hmac.HMAC, body: bytes) -> bool:
         """Whether it is signed, together with the body, by an HMAC's key.
