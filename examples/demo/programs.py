@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import random
 import signal
 import socket
 import sys
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 EXAMPLES = Path(__file__).resolve().parent.parent
 
 _FAREWELL_SECONDS = 10.0
+_PORTS = (10_000, 32_768)  # above what services have, below what Linux gives to connections
 
 
 class PeerError(DemoError):
@@ -125,8 +128,13 @@ async def run_peer(script: str, *arguments: str) -> Any:
 
 
 def free_port() -> int:
-    """A port that nobody listens on; the bridge must know it before the shop starts."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on; the bridge must know it before the shop starts.
+
+    None of those that systems give to outgoing connections, of which one might have it before the
+    program that it is meant for.
+    """
+    while True:
+        port = random.randrange(*_PORTS)  # noqa: S311 - no secret
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port

@@ -25,6 +25,9 @@ SERVERS = {
     ),
     "gunicorn-threads": "gunicorn plain:app --bind 127.0.0.1:{port} --workers 2 --threads 4",
     "gunicorn-of-a-factory": "gunicorn factory:create_app() --bind 127.0.0.1:{port} --workers 2",
+    "gunicorn-gevent-preloaded": (
+        "gunicorn plain:app --bind 127.0.0.1:{port} --workers 2 --worker-class gevent --preload"
+    ),
     "waitress": "waitress --listen 127.0.0.1:{port} plain:app",
 }
 

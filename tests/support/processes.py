@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _FAREWELL_SECONDS = 10.0
+_TOLD_LINES = 40
+# Above what services have, below what Linux gives to connections.
+_FIRST_PORT, _PORTS, _SHARES = 10_000, 22_768, 16
+_given: set[int] = set()
 
 
 class Child:
@@ -34,7 +39,7 @@ class Child:
     def __init__(
         self, *command: str, environ: Mapping[str, str | None] | None = None, folder: Path
     ) -> None:
-        self._folder = folder
+        self._command, self._folder = command, folder
         merged = {**os.environ, "PYTHONUNBUFFERED": "1", **(environ or {})}
         self._process = subprocess.Popen(
             command,
@@ -59,7 +64,12 @@ class Child:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        status = self._process.poll()
         self.stop()
+        if error is not None:
+            state = "ran" if status is None else f"had ended with status {status}"
+            told = "\n".join(self.lines[-_TOLD_LINES:])
+            error.add_note(f"{' '.join(self._command)} {state} and had written:\n{told}")
 
     @property
     def pid(self) -> int:
@@ -129,11 +139,21 @@ def program(name: str) -> str:
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of the loopback interface that nobody listens on, given once only.
+
+    None of those that the system gives to outgoing connections, of which one might have it before
+    the program that it is meant for; and none that a test in another process beside this one gets.
+    """
+    share = _PORTS // _SHARES
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _SHARES
+    first = _FIRST_PORT + worker * share
+    while True:
+        port = random.randrange(first, first + share)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def listening(port: int) -> bool:

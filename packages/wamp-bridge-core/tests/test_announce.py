@@ -6,7 +6,9 @@ import gc
 import logging
 import os
 import socket
+import sys
 import threading
+import traceback
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +28,12 @@ CALLBACK_URL = "http://127.0.0.1:9/wamp/"
 
 
 def ours() -> list[str]:
-    """The threads that announcers made and that still run."""
-    return [t.name for t in threading.enumerate() if t.name.startswith("wamp-bridge-")]
+    """The threads of the announcers; the one that looks out is none of `threading`'s."""
+    names = [thread.name for thread in threading.enumerate()]
+    for frame in sys._current_frames().values():
+        called = [each.f_code for each, _ in traceback.walk_stack(frame)]
+        names += ["wamp-bridge-look"] * (_announce._Watch._look.__code__ in called)
+    return [name for name in names if name.startswith("wamp-bridge-")]
 
 
 @pytest.fixture(autouse=True)
@@ -185,7 +191,7 @@ def test_a_server_that_takes_long_to_start_is_still_seen(server: PlainServer) ->
     app.announcer.prepare()
     eventually_sync(lambda: not ours())
     app.announcer.starting()
-    assert ours() == ["wamp-bridge-look"]
+    eventually_sync(lambda: ours() == ["wamp-bridge-look"])
     with socket.create_server(("127.0.0.1", 0)):
         eventually_sync(lambda: app.announcer.answered)
 
@@ -193,7 +199,7 @@ def test_a_server_that_takes_long_to_start_is_still_seen(server: PlainServer) ->
 def test_looking_out_ends_though_nothing_is_seen(server: PlainServer) -> None:
     app = app_at(server.url)
     app.announcer.prepare()
-    assert ours() == ["wamp-bridge-look"]
+    eventually_sync(lambda: ours() == ["wamp-bridge-look"])
     eventually_sync(lambda: not ours())
     assert server.asked == []
 
@@ -202,7 +208,7 @@ def test_one_thread_looks_out_for_all_apps(server: PlainServer) -> None:
     apps = [app_at(server.url) for _ in range(20)]
     for app in apps:
         app.announcer.prepare()
-    assert ours() == ["wamp-bridge-look"]
+    eventually_sync(lambda: ours() == ["wamp-bridge-look"])
     for app in apps:
         app.close()
 
@@ -321,11 +327,17 @@ def test_a_socket_must_be_seen_twice() -> None:
     assert lookout.look() is Role.UNKNOWN
 
 
+INIT, ARBITER = "gunicorn.workers.base:init_process", "gunicorn.arbiter:spawn_worker"
+
+
 @pytest.mark.parametrize(
     ("modules", "environ", "role"),
     [
         (["__main__", "gunicorn.arbiter"], {}, Role.SPAWNER),
         (["__main__", "gunicorn.arbiter", "gunicorn.workers.base"], {}, Role.SERVER),
+        (["gevent.hub", "gunicorn.workers.ggevent:patch", INIT, ARBITER], {}, Role.UNKNOWN),
+        (["gunicorn.workers.sync:run", INIT, ARBITER], {}, Role.SERVER),
+        (["uvicorn_worker:run", INIT, "uvicorn_worker:init_process", ARBITER], {}, Role.SERVER),
         (["gunicorn.arbiter", "gunicorn.util", "gunicorn.workers.base"], {}, Role.UNKNOWN),
         (["importlib._bootstrap", "gunicorn.workers.base"], {}, Role.UNKNOWN),
         (["uvicorn.server"], {}, Role.SERVER),
@@ -342,11 +354,24 @@ def test_known_servers_are_told_by_what_the_main_thread_is_at(
 ) -> None:
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(_serving, "_main_thread_modules", lambda: modules)
+    calls = [(name, function or "f") for name, _, function in (m.partition(":") for m in modules)]
     with socket.create_server(("127.0.0.1", 0)):
         lookout = Lookout()  # the socket was there before, as for servers that listen first
+        monkeypatch.setattr(_serving, "_calls", lambda _frame: calls)
         lookout.look()
         assert lookout.look() is role
+
+
+def test_looking_at_sockets_leaves_them_as_they_are() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as blocking, socket.socket() as other:
+        other.setblocking(False)
+        socket.setdefaulttimeout(5.0)
+        try:
+            assert blocking.fileno() in _serving.listening()
+        finally:
+            socket.setdefaulttimeout(None)
+        assert os.get_blocking(blocking.fileno())
+        assert not os.get_blocking(other.fileno())
 
 
 def test_a_server_that_loads_the_app_is_told_by_the_stack() -> None:

@@ -25,8 +25,8 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="prefork servers
 SECRET = generate_secret()
 
 APP = """
-import logging, os, sys, threading
-from wamp_bridge.core import Request, WampBridgeBase
+import logging, os, sys, time
+from wamp_bridge.core import Request, WampBridgeBase, _announce
 
 logging.basicConfig(level="INFO", stream=sys.stdout, format="%(process)d %(message)s")
 wamp = WampBridgeBase()
@@ -48,9 +48,8 @@ def app(environ, start_response):
 wamp.announcer.prepare()
 
 def looked_to_the_end():
-    for thread in threading.enumerate():
-        if thread.name == "wamp-bridge-look":
-            thread.join()
+    while _announce._watch._running:
+        time.sleep(0.01)
     print("looked to the end", flush=True)
 """
 

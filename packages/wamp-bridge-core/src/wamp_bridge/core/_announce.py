@@ -11,12 +11,14 @@ announced before: an announcement tells a URL, which is the same for all that se
 
 from __future__ import annotations
 
+import _thread
 import logging
 import os
 import random
 import threading
 import time
 import weakref
+from _thread import start_new_thread
 from typing import TYPE_CHECKING, Final
 
 from wamp_bridge.core._client import Bridge
@@ -50,6 +52,7 @@ class Announcer:
         self._lookout: Lookout | None = None
         self._ends = threading.Event()
         self._begun = False
+        self._thread: threading.Thread | None = None
         self.answered = False
         """Whether the bridge has answered an announcement, of this process or of its parent."""
 
@@ -76,12 +79,20 @@ class Announcer:
         if self._begun or self.answered or self._ends.is_set():
             return
         self._begun = True
-        threading.Thread(target=self._announce, name="wamp-bridge-announce", daemon=True).start()
+        self._thread = threading.Thread(
+            target=self._announce, name="wamp-bridge-announce", daemon=True
+        )
+        self._thread.start()
 
     def requested(self) -> None:
         """A request reached the app: announce now, unless it is one that a test has made up."""
         if not (self._begun or self.answered) and listening():
             self.serving()
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it is announcing at this moment."""
+        return self._thread is not None and self._thread.is_alive()
 
     def stop(self) -> None:
         """Announce no more."""
@@ -171,7 +182,9 @@ class _Watch:
             self._until = time.monotonic() + LOOK_FOR_SECONDS
             if start and not self._running:
                 self._running = True
-                threading.Thread(target=self._look, name="wamp-bridge-look", daemon=True).start()
+                # No `threading.Thread`: gevent's workers replace what those are made of after they
+                # were forked, which is when this begins where the app was loaded before.
+                start_new_thread(self._look, ())
 
     def discard(self, announcer: Announcer) -> None:
         """Look out no more for an announcer."""
@@ -186,18 +199,23 @@ class _Watch:
             self.add(announcer)
 
     def _look(self) -> None:
-        pause = threading.Event()
-        while True:
-            pause.wait(LOOK_SECONDS)
+        over: list[Announcer] = []
+        looking = True
+        while looking:
+            time.sleep(LOOK_SECONDS)
             with self._lock:
                 announcers = list(self._announcers)
-            over = [announcer for announcer in announcers if not announcer.looked()]
+            seen = [announcer for announcer in announcers if not announcer.looked()]
+            over += seen
             with self._lock:
-                self._announcers.difference_update(over)
+                self._announcers.difference_update(seen)
                 if not self._announcers or time.monotonic() > self._until:
                     self._announcers.clear()
-                    self._running = False
-                    return
+                    looking = self._running = False
+        if _thread.start_new_thread is not start_new_thread:
+            # By gevent: the threads that began here are greenlets, which run while this one sleeps.
+            while any(announcer.at_work for announcer in over):
+                time.sleep(LOOK_SECONDS)
 
 
 def _announced(bridge: Bridge) -> BridgeError | None:

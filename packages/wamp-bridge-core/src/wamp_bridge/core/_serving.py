@@ -56,7 +56,8 @@ class Lookout:
 
     def __init__(self) -> None:
         # Whoever called us is still on the stack, and may be the server that loads the app.
-        loaders = set(_modules(sys._getframe()))  # noqa: SLF001 - the documented way to a frame
+        frame = sys._getframe()  # noqa: SLF001 - the documented way to a frame
+        loaders = {module for module, _ in _calls(frame)}
         self._loaded = _any_below(loaders, _LISTENS_FIRST) or _embedded()
         self._before = listening()
         self._seen: frozenset[int] = frozenset()
@@ -65,11 +66,14 @@ class Lookout:
 
     def look(self) -> Role:
         """What this process is to the app now."""
-        at_work = set(_main_thread_modules())
+        calls = list(_calls(_main_thread()))
+        at_work = {module for module, _ in calls}
         if _is_reloader_parent(at_work) or _is_supervisor(at_work):
             return Role.BYSTANDER
         if _is_spawner(at_work):
             return Role.SPAWNER
+        if _is_starting(calls):
+            return Role.UNKNOWN
         found = listening()
         loaded = self._loaded or _any_below(at_work, _LISTENS_FIRST)
         if not loaded or _any_below(at_work, _LOADING):
@@ -95,6 +99,7 @@ def _listens(descriptor: int) -> bool:
     try:
         if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
             return False
+        blocking = os.get_blocking(descriptor)
         borrowed = socket.socket(fileno=descriptor)
     except OSError:  # closed since it was listed
         return False
@@ -104,6 +109,8 @@ def _listens(descriptor: int) -> bool:
         return False
     finally:
         borrowed.detach()
+        if socket.getdefaulttimeout() is not None:  # which Python gave the borrowed one, too
+            os.set_blocking(descriptor, blocking)
 
 
 def _listening_objects() -> frozenset[int]:
@@ -132,6 +139,16 @@ def _is_spawner(modules: set[str]) -> bool:
     return "gunicorn.arbiter" in modules and not _any_below(modules, ("gunicorn.workers",))
 
 
+def _is_starting(calls: list[tuple[str, str]]) -> bool:
+    """Whether gunicorn still prepares this worker, as by having gevent change Python's modules."""
+    for module, function in calls:
+        if function == "run":
+            return False
+        if function == "init_process" and _any_below({module}, ("gunicorn.workers",)):
+            return True
+    return False
+
+
 def _embedded() -> bool:
     return any(name in sys.modules for name in _EMBEDS_PYTHON)
 
@@ -144,13 +161,13 @@ def _any_below(modules: set[str], packages: tuple[str, ...]) -> bool:
     )
 
 
-def _main_thread_modules() -> Iterator[str]:
+def _main_thread() -> FrameType | None:
     main = threading.main_thread().ident
-    frame = sys._current_frames().get(main) if main is not None else None  # noqa: SLF001 - as above
-    return _modules(frame)
+    return sys._current_frames().get(main) if main is not None else None  # noqa: SLF001 - as above
 
 
-def _modules(frame: FrameType | None) -> Iterator[str]:
+def _calls(frame: FrameType | None) -> Iterator[tuple[str, str]]:
+    """The modules and functions at work, the innermost first."""
     while frame is not None:
-        yield str(frame.f_globals.get("__name__"))
+        yield str(frame.f_globals.get("__name__")), frame.f_code.co_name
         frame = frame.f_back
