@@ -28,12 +28,14 @@ from wamp_bridge_server.services.asynchronous import AsynchronousCalls
 from wamp_bridge_server.services.calls import Calls
 from wamp_bridge_server.services.cleaning import Cleaning
 from wamp_bridge_server.services.dead_letters import DeadLetterOffice
+from wamp_bridge_server.services.directory import Directory
 from wamp_bridge_server.services.endpoints import Endpoints
 from wamp_bridge_server.services.health import Health
 from wamp_bridge_server.services.idempotency import Idempotency
 from wamp_bridge_server.services.inbox import Inbox
 from wamp_bridge_server.services.liveness import Liveness
 from wamp_bridge_server.services.publishing import Publishing
+from wamp_bridge_server.services.recall import Recall
 from wamp_bridge_server.services.recipients import Recipients
 from wamp_bridge_server.services.reconciler import Reconciler
 from wamp_bridge_server.services.reloading import Reloading
@@ -218,6 +220,8 @@ class Bridge:
             sources,
             DeadLetterOffice(store, table, outbox),
             health,
+            Directory(backend),
+            Recall(backend),
         )
         await self._listen(closing(server), own)
         authentication.authorities = self._authorities()

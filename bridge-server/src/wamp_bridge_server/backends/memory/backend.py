@@ -16,6 +16,7 @@ from wamp_bridge_server.backends.base import (
     Unavailable,
     WampError,
 )
+from wamp_bridge_server.backends.memory.meta import META
 from wamp_bridge_server.backends.memory.realm import Party, Realm, check_not_reserved, new_id
 from wamp_bridge_server.backends.serving import outcome_of
 from wamp_bridge_server.backends.values import check_arguments, check_ids, check_names, check_uri
@@ -32,9 +33,11 @@ FEATURES: Final = frozenset(
         "broker.publisher_exclusion",
         "broker.publisher_identification",
         "broker.subscriber_blackwhite_listing",
+        "broker.subscription_meta_api",
         "dealer.call_canceling",
         "dealer.caller_identification",
         "dealer.pattern_based_registration",
+        "dealer.registration_meta_api",
         "dealer.shared_registration",
     }
 )
@@ -172,6 +175,8 @@ class MemorySession:
         check_uri(procedure)
         check_arguments(args, kwargs)
         await self._ready()
+        if procedure in META:
+            return Result([META[procedure](self._realm, *args)])
         registration, callee = self._realm.callee(procedure)
         invocation = Invocation(
             registration.uri,
@@ -213,7 +218,7 @@ class MemorySession:
         details = Details(self._me.session, self._me.authid, self._me.authrole, self._me.app)
         audience = [
             (subscription, self._sessions[party.app])
-            for subscription in self._realm.subscriptions(topic)
+            for subscription in self._realm.subscriptions_of(topic)
             for party in filter(gets, subscription.subscribers)
         ]
         if any(session.paused for _, session in audience):

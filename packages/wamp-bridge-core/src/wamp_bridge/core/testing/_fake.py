@@ -233,8 +233,7 @@ class FakeBridge(Deliveries):
             source = {"id": "src_1", "url": members["url"], "state": "live", "reason": None}
             return _json(200, {"source": source} if action == "announce" else {})
         if request.method == "GET":
-            kind = action.partition("?")[0]
-            return _json(200, {kind: self._registered.listed(kind), "cursor": None})
+            return self._answer_get(action, rest)
         if action in self._registered.actions:
             return self._answer_registering(action, members)
         raise self._refuse(f"a fake bridge has no answer to {request.method} {request.path}")
@@ -320,6 +319,19 @@ class FakeBridge(Deliveries):
         if options.get("acknowledge") is False:
             return Answer(202, {}, b"")
         return _json(200, {"publication": number})
+
+    def _answer_get(self, action: str, rest: str) -> Answer:
+        """A list; or a topic's history, which is what the app itself has published there."""
+        kind = action.partition("?")[0]
+        if kind != "topics" or "/history/" not in rest:
+            return _json(200, {kind: self._registered.listed(kind), "cursor": None})
+        topic = unescape_segment(rest.partition("/")[0])
+        events = [
+            {"publication": number, "topic": topic, "args": event.args, "kwargs": event.kwargs}
+            for number, event in enumerate(self.published, 1)
+            if event.topic == topic
+        ]
+        return _json(200, {"events": events[::-1]})
 
     def _refuse(self, reason: str) -> UnexpectedRequest:
         with self._lock:
