@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 import structlog
 
-from wamp_bridge_server.backends.opening import identities_of, open_backend
+from wamp_bridge_server.backends.opening import identities_of, open_backend, realms_of
 from wamp_bridge_server.callbacks.destinations import Own
 from wamp_bridge_server.callbacks.outbox import Outbox
 from wamp_bridge_server.callbacks.sender import Sender
@@ -82,6 +82,7 @@ class Bridge:
         self._address: tuple[str, int] | None = None
         self._tls: ListenerTls | None = None
         self._identities: dict[str, Identity] = {}
+        self._realms: dict[str, str] = {}
         self._authentication: Authentication | None = None
         self._reloading: Reloading | None = None
         self._reload_lock = asyncio.Lock()
@@ -98,7 +99,7 @@ class Bridge:
     @property
     def router_url(self) -> str:
         """The URL of the router that it joins."""
-        return self._config.router.url
+        return self._config.router.urls[0]
 
     async def start(self) -> None:
         """Start all of it; on return requests are answered. The router may be away.
@@ -142,7 +143,9 @@ class Bridge:
             self._renew_certificate()
             self._config = after
             self._identities.clear()
-            self._identities.update(identities_of(after.apps))
+            self._identities.update(identities_of(after.router, after.apps))
+            self._realms.clear()
+            self._realms.update(realms_of(after.apps))
             if after.public_urls != before.public_urls:
                 self._authentication.authorities = self._authorities()
             await self._reloading.apply(before.apps, after.apps)
@@ -168,8 +171,9 @@ class Bridge:
             )
         )
         await sender.start()
-        self._identities = identities_of(config.apps)
-        backend = open_backend(config.router, self._identities)
+        self._identities = identities_of(config.router, config.apps)
+        self._realms = realms_of(config.apps)
+        backend = open_backend(config.router, self._identities, self._realms)
         recipients = Recipients(apps, table)
         outbox = closing(
             Outbox(sender, store, recipients, lambda recipient: _declined(endpoints, recipient))
@@ -260,9 +264,11 @@ class Bridge:
 
 def _own(config: Config) -> Own:
     """What no app may be served at: the listener, the router. The store has no address."""
-    parts = urlsplit(config.router.url)
-    port = parts.port or {"ws": 80, "wss": 443}.get(parts.scheme)
-    own = Own([(parts.hostname, port)] if parts.hostname and port else [])
+    routers = [
+        (parts.hostname, parts.port or {"ws": 80, "wss": 443}.get(parts.scheme))
+        for parts in map(urlsplit, config.router.urls)
+    ]
+    own = Own([(host, port) for host, port in routers if host and port])
     own.listens([(config.listen.host, config.listen.port)])
     return own
 

@@ -17,6 +17,7 @@ from wamp_bridge_server.config import (
     ConfigError,
     CrossbarKey,
     DeliveryConfig,
+    RouterAuth,
     Secret,
     TlsConfig,
     Token,
@@ -215,12 +216,17 @@ def test_certificates(tmp_path: Path) -> None:
     path = tmp_path / "b.toml"
     path.write_text(
         f"tls = {{ cert = '{cert.name}', key = '{key}' }}\n"
-        f"[router]\nurl = 'rss://r:1'\nca = '{cert.name}'\n{APP}secrets = ['file:s']"
+        f"[router]\nurl = 'rss://r:1'\nca = '{cert.name}'\n{APP}secrets = ['file:s']\n"
+        f"realm = 'realm2'\n"
+        f"router_auth = {{ method = 'tls', cert = '{cert.name}', key = '{key}' }}"
     )
     (tmp_path / "s").write_text(SECRET)
     config = load(path, {}, files=files)
     assert config.tls == TlsConfig(cert=cert, key=key)
     assert config.router.ca == cert
+    assert config.apps["shop"].realm == "realm2"
+    auth = config.apps["shop"].router_auth
+    assert auth == RouterAuth(method="tls", pair=TlsConfig(cert=cert, key=key))
     assert files == {path, cert, key, tmp_path / "s"}
 
 
@@ -234,6 +240,14 @@ def test_certificates(tmp_path: Path) -> None:
         ("tls = { cert = 'test.crt', key = 'other.key' }", "tls: has no certificate and private"),
         ("tls = { cert = 'test.key', key = 'test.key' }", "tls: has no certificate and private"),
         ("tls = { cert = 'locked.crt', key = 'locked.key' }", "tls: has no certificate and pri"),
+        (
+            "router.auth = { method = 'tls', cert = 'test.crt', key = 'test.key' }",
+            "router.auth.method: can't be tls: every URL of the router must be rss:// or wss://",
+        ),
+        (
+            "router.auth = { method = 'tls', cert = 'test.crt', key = 'other.key' }",
+            "router.auth: has no certificate and private",
+        ),
         ("tls = { cert = 'a', key = 'b', ca = 'c' }", "tls.ca: is an unknown key"),
         ("router = { url = 'wss://r', ca = 'no' }", "router.ca: names the file no, which can't"),
         ("router = { url = 'wss://r', ca = 'test.key' }", "router.ca: names the file test.key, wh"),

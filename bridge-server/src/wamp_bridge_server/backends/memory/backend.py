@@ -50,12 +50,19 @@ T = TypeVar("T")
 
 
 class MemoryBackend:
-    """Joins the apps of this process with one another; nobody else is there."""
+    """Joins the apps of this process with one another; nobody else is there.
 
-    def __init__(self) -> None:
+    Args:
+        realm: The realm of apps that have none of their own.
+        realms: Those of the others, by the apps' names; looked up when a session is opened.
+    """
+
+    def __init__(self, realm: str = "realm1", realms: Mapping[str, str] | None = None) -> None:
         self._listener: Listener | None = None
         self._open = False
-        self._realm = Realm()
+        self._realm = realm
+        self._realm_of = {} if realms is None else realms
+        self._realms = {realm: Realm()}
         self._sessions: dict[str, MemorySession] = {}
         self._released: list[MemorySession] = []
 
@@ -68,6 +75,11 @@ class MemoryBackend:
     def reason(self) -> str | None:
         """Why it isn't joined, for a person; None where it is."""
         return None if self._open else "it was not started, or is closed"
+
+    @property
+    def realms(self) -> Mapping[str, bool]:
+        """Those that apps are in."""
+        return dict.fromkeys(self._realms, self._open)
 
     async def start(self, listener: Listener) -> None:
         """Be there."""
@@ -84,7 +96,9 @@ class MemoryBackend:
         if session is None:
             if self._listener is None:
                 raise RuntimeError("the backend was not started")
-            session = MemorySession(app, self._realm, self._sessions, self._listener)
+            name = self._realm_of.get(app, self._realm)
+            realm = self._realms.setdefault(name, Realm())
+            session = MemorySession(app, realm, self._sessions, self._listener)
             self._sessions[app] = session
             if self._open:
                 session.open()
