@@ -10,17 +10,16 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from repository.pages import blocks
 from support import leaks
+from support.processes import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -269,11 +268,7 @@ class Player:
 
 def free_ports(numbers: Iterable[str]) -> dict[str, int]:
     """Find a free port for each of a page's."""
-    with ExitStack() as stack:
-        sockets = {number: stack.enter_context(socket.socket()) for number in numbers}
-        for taken in sockets.values():
-            taken.bind(("127.0.0.1", 0))
-        return {number: int(taken.getsockname()[1]) for number, taken in sockets.items()}
+    return {number: free_port() for number in numbers}
 
 
 def _with_ours_installed() -> dict[str, str]:
