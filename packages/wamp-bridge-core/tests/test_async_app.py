@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,10 +12,14 @@ import pytest
 from support.plain_server import PlainServer, Reply, plain_server
 from wamp_bridge.core import (
     AsyncWampBridgeBase,
+    BlockedLoop,
+    Bridge,
     BridgeApp,
     ConfigurationError,
     Outcome,
     Response,
+    Settings,
+    WampBridgeBase,
     error_of_status,
     generate_secret,
 )
@@ -67,9 +73,28 @@ async def test_closing_gives_the_connections_of_both_kinds_back(
     wamp: AsyncWampBridgeBase, server: PlainServer
 ) -> None:
     for _ in range(2):
-        assert (await wamp.call("f"), wamp.bridge.call("f")) == (3, 3)
+        assert await wamp.call("f") == await asyncio.to_thread(wamp.bridge.call, "f") == 3
         await wamp.aclose()
     assert len({asked.client for asked in server.asked}) == 4
+
+
+async def test_nothing_waits_in_the_thread_of_a_loop(
+    wamp: AsyncWampBridgeBase, server: PlainServer
+) -> None:
+    for ask in (wamp.bridge.call, wamp.bridge.publish):
+        with pytest.raises(BlockedLoop, match=r"write `await call\(\.\.\.\)`"):
+            ask("f")
+    with pytest.raises(BlockedLoop):
+        wamp.bridge.announce()
+    assert not server.asked
+
+
+async def test_a_loop_that_serves_one_request_alone_may_be_held_up(server: PlainServer) -> None:
+    settings = {"WAMP_BRIDGE_URL": server.url, "WAMP_BRIDGE_TOKEN": "t"}
+    with closing(WampBridgeBase(settings)) as wamp:
+        assert wamp.call("f") == 3
+    with Bridge(Settings(url=server.url, token="t")) as bridge:
+        assert bridge.call("f") == 3
 
 
 async def test_a_callback_must_be_one_of_the_app(

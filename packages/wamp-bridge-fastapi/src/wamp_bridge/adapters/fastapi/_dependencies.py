@@ -12,13 +12,19 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from fastapi import BackgroundTasks, FastAPI
-from fastapi.params import Depends
+from fastapi.params import Body, Depends, Param
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from wamp_bridge.core import ConfigurationError, Parameters, current_request, is_async_callable
+from wamp_bridge.core import (
+    ConfigurationError,
+    Parameters,
+    current_request,
+    is_async_callable,
+    place_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,9 +38,10 @@ def with_dependencies(function: Callable[..., Any]) -> Callable[..., Any]:
     """The handler, called with what its dependencies give; itself if it has none.
 
     Raises:
-        ConfigurationError: Whether a parameter is a dependency can't be told.
+        ConfigurationError: Whether a parameter is a dependency can't be told; or it wants a part
+            of an HTTP request, which callers by WAMP don't make.
     """
-    parameters = Parameters.divided(function, _is_filled)
+    parameters = Parameters.divided(function, partial(_is_filled, function))
     if parameters is None:
         return function
     route = _route(parameters.filled)
@@ -62,9 +69,18 @@ def with_dependencies(function: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _is_filled(parameter: inspect.Parameter) -> bool:
+def _is_filled(function: Callable[..., Any], parameter: inspect.Parameter) -> bool:
     annotation = parameter.annotation
     marks = (parameter.default, *getattr(annotation, "__metadata__", ()))
+    for mark in marks:
+        if isinstance(mark, Param | Body):  # `Form` and `File` are bodies, too
+            # FastAPI reads these for its routes alone; the handler would get the mark itself.
+            raise ConfigurationError(
+                f"{place_of(function)}: {parameter.name!r} is marked {type(mark).__name__}(), a "
+                "part of an HTTP request, and a handler is called by WAMP: leave the mark out for "
+                "the caller to give the argument, with a plain default if it needn't; only "
+                "Depends() is served here"
+            )
     return annotation is BackgroundTasks or any(isinstance(mark, Depends) for mark in marks)
 
 
