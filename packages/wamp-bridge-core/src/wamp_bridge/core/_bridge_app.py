@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
+from wamp_bridge.core import _arguments as arguments
 from wamp_bridge.core import _calls as calls
 from wamp_bridge.core._calling import Calling
 from wamp_bridge.core._errors import BridgeError, ConfigurationError
@@ -197,10 +198,20 @@ class BridgeApp:
         ordered: bool = False,
         concurrency: int | None = None,
         fanout: bool = False,
+        schedule: Sequence[float] | None = None,
+        timeout: float | None = None,
+        dead_letters: float | None = None,
     ) -> Callable[[_Function], _Function]:
         """Declare the decorated function as a topic's receiver; see `Registry.sub`."""
         return self.registry.sub(
-            name, match=match, ordered=ordered, concurrency=concurrency, fanout=fanout
+            name,
+            match=match,
+            ordered=ordered,
+            concurrency=concurrency,
+            fanout=fanout,
+            schedule=schedule,
+            timeout=timeout,
+            dead_letters=dead_letters,
         )
 
     def callback(
@@ -215,7 +226,7 @@ class BridgeApp:
         Raises:
             ConfigurationError: It names no handler of this app.
         """
-        if callback is None or "://" in callback:
+        if callback is None or "://" in arguments.text("callback", callback):
             return callback
         if callback not in self.mount.registry.table(self.settings.prefix).callbacks:
             raise ConfigurationError(f"no @callback() of this app is named {callback!r}")
