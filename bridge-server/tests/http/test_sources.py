@@ -245,7 +245,7 @@ async def test_many_announcements_at_once_are_one_source(shop: Client, app: Call
     app.answering = serving(manifest(["com.a"]))
     await asyncio.gather(*(announce(shop, app) for _ in range(8)))
     assert len((await shop.get("/sources/"))["sources"]) == 1
-    assert await states(shop) == {"com.a": "live"}
+    await eventually(lambda: _are(shop, {"com.a": "live"}))
 
 
 @pytest.mark.parametrize("url", ["", "x", "ftp://x/", "http://a@b/"])

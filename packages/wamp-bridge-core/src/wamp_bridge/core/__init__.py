@@ -13,7 +13,7 @@ from wamp_bridge.core._bridge_app import BridgeApp, WampBridgeBase
 from wamp_bridge.core._callables import (
     check_off_loop,
     is_async_callable,
-    place_of,
+    layers,
     run_awaiting,
 )
 from wamp_bridge.core._client import Bridge
@@ -166,9 +166,9 @@ __all__ = [
     "escape_segment",
     "generate_secret",
     "is_async_callable",
+    "layers",
     "loads",
     "parse_envelope",
-    "place_of",
     "run_awaiting",
     "unescape_segment",
 ]

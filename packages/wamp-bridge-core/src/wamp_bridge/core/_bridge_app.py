@@ -317,6 +317,7 @@ class WampBridgeBase(BridgeApp, Calling):
         value that JSON lacks or anything at all without the URL of a bridge, is raised at once, as
         `publish` raises it.
         """
+        self.check_wait()
         exchange = calls.publish(
             self.bridge.settings,
             topic,

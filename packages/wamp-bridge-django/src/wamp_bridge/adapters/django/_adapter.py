@@ -72,7 +72,6 @@ class WampBridge(RequiringUsers):
         asked: dict[str, Any] = {"timeout": timeout, "idempotency_key": idempotency_key}
         if not on_commit:
             return super().publish(topic, args, kwargs, options=options, **asked)
-        self.check_wait()
         send = self.prepared_publish(topic, args, kwargs, options=options, **asked)
         transaction.on_commit(send, using=using, robust=True)
         return None

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from asgiref.sync import async_to_sync, sync_to_async
 from django.core.handlers.base import BaseHandler
 
-from wamp_bridge.core import is_async_callable
+from wamp_bridge.core import is_async_callable, layers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 _MARK: Final = "_non_atomic_requests"  # Django's
 
@@ -27,33 +27,23 @@ def as_view(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
-        return _atomic(partial(function), function)(*args, **kwargs)
+        return _atomic(partial(function, *args, **kwargs), function)()
 
     @wraps(function)
     async def run_async(*args: Any, **kwargs: Any) -> Any:
-        waiting = partial(_awaited, function)
+        def waiting() -> Any:
+            return async_to_sync(function)(*args, **kwargs)
+
         in_transactions = _atomic(waiting, function)
         if in_transactions is waiting:
             return await function(*args, **kwargs)
-        return await sync_to_async(in_transactions)(*args, **kwargs)
+        return await sync_to_async(in_transactions)()
 
     return run_async if is_async_callable(function) else run
 
 
-def _awaited(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    return async_to_sync(function)(*args, **kwargs)
-
-
-def _atomic(view: partial[Any], function: Callable[..., Any]) -> Callable[..., Any]:
+def _atomic(view: Callable[[], Any], function: Callable[..., Any]) -> Any:
     """The view within its transactions; as late as this, for settings and marks may come late."""
-    marks = (getattr(layer, _MARK, ()) for layer in _layers(function))
-    setattr(view, _MARK, set().union(*marks))
-    atomic: Callable[..., Any] = BaseHandler().make_view_atomic(view)
-    return atomic
-
-
-def _layers(function: Callable[..., Any] | None) -> Iterator[Callable[..., Any]]:
-    """A function and those that it is wrapped around, any of which may be marked."""
-    while function is not None:
-        yield function
-        function = getattr(function, "__wrapped__", None)
+    marks = {alias for each, _ in layers(function) for alias in getattr(each, _MARK, ())}
+    setattr(view, _MARK, marks)
+    return BaseHandler().make_view_atomic(view)

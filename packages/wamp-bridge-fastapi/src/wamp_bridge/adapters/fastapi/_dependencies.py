@@ -18,13 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from wamp_bridge.core import (
-    ConfigurationError,
-    Parameters,
-    current_request,
-    is_async_callable,
-    place_of,
-)
+from wamp_bridge.core import ConfigurationError, Parameters, current_request, is_async_callable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +35,9 @@ def with_dependencies(function: Callable[..., Any]) -> Callable[..., Any]:
         ConfigurationError: Whether a parameter is a dependency can't be told; or it wants a part
             of an HTTP request, which callers by WAMP don't make.
     """
-    parameters = Parameters.divided(function, partial(_is_filled, function))
+    parameters = Parameters.divided(
+        function, classes=(BackgroundTasks,), marks=(Depends,), foreign=(Param, Body)
+    )
     if parameters is None:
         return function
     route = _route(parameters.filled)
@@ -67,21 +63,6 @@ def with_dependencies(function: Callable[..., Any]) -> Callable[..., Any]:
 
     run.__signature__ = parameters.payload  # type: ignore[attr-defined]
     return run
-
-
-def _is_filled(function: Callable[..., Any], parameter: inspect.Parameter) -> bool:
-    annotation = parameter.annotation
-    marks = (parameter.default, *getattr(annotation, "__metadata__", ()))
-    for mark in marks:
-        if isinstance(mark, Param | Body):  # `Form` and `File` are bodies, too
-            # FastAPI reads these for its routes alone; the handler would get the mark itself.
-            raise ConfigurationError(
-                f"{place_of(function)}: {parameter.name!r} is marked {type(mark).__name__}(), a "
-                "part of an HTTP request, and a handler is called by WAMP: leave the mark out for "
-                "the caller to give the argument, with a plain default if it needn't; only "
-                "Depends() is served here"
-            )
-    return annotation is BackgroundTasks or any(isinstance(mark, Depends) for mark in marks)
 
 
 class _Overrides:
