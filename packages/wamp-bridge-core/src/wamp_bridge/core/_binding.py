@@ -47,8 +47,8 @@ class Parameters:
         cls,
         function: Callable[..., Any],
         *,
-        classes: tuple[type, ...],
-        marks: tuple[type, ...],
+        classes: tuple[type, ...] = (),
+        marks: tuple[type, ...] = (),
         foreign: tuple[type, ...] = (),
     ) -> Parameters | None:
         """Find the parameters that a framework fills; None where there are none.
