@@ -3,7 +3,7 @@
 `nox -s demo` runs this. It starts a router and the bridge (`wamp-bridge dev`), the shop of
 examples/flask, or of the framework that is named, and the supplier of examples/peers; it shows
 what they say, and ends with status 0 if each direction worked. With `--stay` all goes on until
-Ctrl-C.
+Ctrl-C, or until one of them ends, which is status 1.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 from examples.demo.cast import TOKEN, Cast, raise_curtain
-from examples.demo.programs import EXAMPLES, Program
+from examples.demo.programs import EXAMPLES, Program, outlast
 from examples.demo.scenes import play, scenes
 from examples.demo.shops import SHOPS, Shop
 from examples.demo.stage import SCENE_SECONDS, DemoError, Stage
@@ -46,7 +46,7 @@ async def main(kind: Shop, *, stay: bool) -> bool:
                     show_outcome(worked, stage)
                     if stay:
                         print(what_to_try(cast), flush=True)
-                        await asyncio.Event().wait()
+                        await outlast(programs)
                     return all(worked.values())
                 finally:
                     await asyncio.gather(*(program.stop() for program in programs))
