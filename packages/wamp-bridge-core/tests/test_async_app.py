@@ -15,7 +15,10 @@ from wamp_bridge.core import (
     BlockedLoop,
     Bridge,
     BridgeApp,
+    BridgeError,
     ConfigurationError,
+    Endpoint,
+    InvocationEnvelope,
     Outcome,
     Response,
     Settings,
@@ -23,7 +26,7 @@ from wamp_bridge.core import (
     error_of_status,
     generate_secret,
 )
-from wamp_bridge.core.testing import SignedBridge, read_answer
+from wamp_bridge.core.testing import SignedBridge, read_answer, signed_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -87,6 +90,24 @@ async def test_nothing_waits_in_the_thread_of_a_loop(
     with pytest.raises(BlockedLoop):
         wamp.bridge.announce()
     assert not server.asked
+
+
+async def test_a_handler_that_would_hold_the_loop_up_is_told_of_in_the_log(
+    wamp: AsyncWampBridgeBase, server: PlainServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    wamp.configure(
+        {"WAMP_BRIDGE_URL": server.url, "WAMP_BRIDGE_TOKEN": "t"}, {"WAMP_BRIDGE_SECRET": SECRET}
+    )
+
+    @wamp.rpc()
+    async def f() -> None:
+        wamp.bridge.publish("t")
+
+    envelope = InvocationEnvelope(Endpoint("f"), "f", [], {}, {})
+    answer = await wamp.handle_async(signed_request(envelope, secrets=[SECRET], path="rpc/f/"))
+    with pytest.raises(BridgeError, match="the handler failed"):
+        read_answer(answer)
+    assert "write `await call(...)`" in caplog.text
 
 
 async def test_a_loop_that_serves_one_request_alone_may_be_held_up(server: PlainServer) -> None:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 from wamp_bridge.core import _options as options_of
 from wamp_bridge.core._binding import Binder
 from wamp_bridge.core._callables import is_async_callable, is_of_one_script, place_of
-from wamp_bridge.core._errors import BridgeError, ConfigurationError, DuplicateName, InvalidURI
+from wamp_bridge.core._errors import (
+    BlockedLoop,
+    BridgeError,
+    ConfigurationError,
+    DuplicateName,
+    InvalidURI,
+)
 from wamp_bridge.core._messages import EventDetails, InvocationDetails
 from wamp_bridge.core._uris import Invoke, Match, check_uri, escape_segment, resolve_name
 
@@ -231,7 +237,9 @@ class Registry:
 
     def wamp_error(self, error: Exception) -> BridgeError | None:
         """What a caller is told of what a handler raised; None of what is for the log alone."""
-        if isinstance(error, BridgeError) and not isinstance(error, ConfigurationError):
+        if isinstance(error, ConfigurationError | BlockedLoop):
+            return None  # a slip of the app's, which no caller can do anything about
+        if isinstance(error, BridgeError):
             return error
         return None if self._wamp_error is None else self._wamp_error(error)
 
