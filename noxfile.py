@@ -59,7 +59,7 @@ FRAMEWORKS = {
 }
 
 # Tests mostly wait for routers and servers to start, so four at once keep two cores busy. A file's
-# tests stay together, for what they share is started once then; the longest come first.
+# tests stay together, for what they share is started once then.
 AT_ONCE = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 # They start Python hundreds of times, which takes twice as long where nothing is kept compiled.
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
