@@ -204,7 +204,7 @@ class Authentication:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             if not is_json(request):
                 raise Unauthenticated from None
-            raise no_json(error) from None
+            raise no_json(error, text) from None
         except RecursionError:
             raise Malformed("The body is nested too deep.") from None
         if token is None:
