@@ -76,6 +76,7 @@ _APP: dict[Path, Shape] = {
     ("calls",): "table",
     ("calls", "keep"): "value",
     ("calls", "running"): "value",
+    ("calls", "kept_bytes"): "value",
     ("deliveries",): "table",
     ("deliveries", "schedule"): "value",
     ("deliveries", "jitter"): "value",

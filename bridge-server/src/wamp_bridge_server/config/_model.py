@@ -166,13 +166,15 @@ class CrossbarKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """An app's asynchronous calls.
+    """What is kept of an app's calls.
 
-    Each is kept for `keep` seconds after its end. `running` are how many may be under way at once.
+    Of asynchronous ones each for `keep` seconds after its end; `running` may be under way at once.
+    `kept_bytes` are those of the answers under an `Idempotency-Key`, together.
     """
 
     keep: float = 86_400.0
     running: int = 1_000
+    kept_bytes: int = 256 * 1024**2
 
 
 class DeliveryConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,7 +204,7 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     `sources` are URLs of dispatchers that need no announcement. `callbacks` is None where they may
     go to globally routable addresses, ports 80 and 443. `rate` is requests a second, None for no
     limit. `anonymous` lets requests of Crossbar's clients in that say nothing of who asks.
-    `calls` is about asynchronous ones. `deliveries` says how what is sent to it gets there.
+    `calls` says what is kept of those. `deliveries` says how what is sent to it gets there.
     `router_auth` is None where the router section's holds.
     """
 

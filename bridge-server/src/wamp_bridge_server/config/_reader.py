@@ -272,6 +272,7 @@ def _called(table: _Table | None) -> CallConfig:
     calls = CallConfig(
         keep=table.get("keep", kept, default.keep),
         running=table.get("running", _deliveries.count, default.running),
+        kept_bytes=table.get("kept_bytes", _deliveries.count, default.kept_bytes),
     )
     table.done()
     return calls
