@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -154,7 +153,7 @@ class Bridge:
             return part
 
         config, clock = self._config, self._clock
-        own = _own(config)
+        own = Own.of(config)
         apps = Apps(config.apps, own)
         table = Table(clock)
         store = closing(await Store.open(config.store.url))
@@ -252,15 +251,6 @@ class Bridge:
         if not origins and any(app.secrets for app in config.apps.values()):
             log.warning("no signed request can be verified: public_urls is not set")
         return Authorities(origins)
-
-
-def _own(config: Config) -> Own:
-    """What no app may be served at: the listener, the router. The store has no address."""
-    parts = urlsplit(config.router.url)
-    port = parts.port or {"ws": 80, "wss": 443}.get(parts.scheme)
-    own = Own([(parts.hostname, port)] if parts.hostname and port else [])
-    own.listens([(config.listen.host, config.listen.port)])
-    return own
 
 
 def _declined(endpoints: Endpoints, recipient: Recipient) -> None:

@@ -157,6 +157,16 @@ class CallbackRule(msgspec.Struct, frozen=True, kw_only=True):
     network: IPv4Network | IPv6Network | None = None
     port: int | None = None
 
+    def __str__(self) -> str:
+        """As it is written in a configuration."""
+        port = "*" if self.port is None else self.port
+        if self.network is None:
+            return f"{self.host}:{port}"
+        address, _, bits = str(self.network).partition("/")
+        place = f"[{address}]" if self.network.version == 6 else address  # noqa: PLR2004 - of IP
+        whole = int(bits) == self.network.max_prefixlen
+        return f"{place}:{port}" if whole else f"{place}/{bits}:{port}"
+
 
 class CrossbarKey(msgspec.Struct, frozen=True, kw_only=True):
     """What Crossbar's HTTP clients sign their query with: the key names it, the secret signs."""
