@@ -18,6 +18,7 @@ from wamp_bridge_server.config import check_listener
 from wamp_bridge_server.departure import Departure
 from wamp_bridge_server.http.authentication import Authentication
 from wamp_bridge_server.http.authorities import Authorities, own_origins
+from wamp_bridge_server.http.remotes import Remotes
 from wamp_bridge_server.http.server import HttpServer
 from wamp_bridge_server.http.tls import ListenerTls
 from wamp_bridge_server.limits import Limits
@@ -142,6 +143,7 @@ class Bridge:
             self._identities.update(identities_of(after.apps))
             if after.public_urls != before.public_urls:
                 self._authentication.authorities = self._authorities()
+            self._authentication.remotes = Remotes(after.trusted_proxies)
             await self._reloading.apply(before.apps, after.apps)
         return fixed
 
@@ -220,6 +222,7 @@ class Bridge:
         )
         await self._listen(closing(server), own)
         authentication.authorities = self._authorities()
+        authentication.remotes = Remotes(config.trusted_proxies)
         health.phase = "serving"
         self._departure = Departure(
             health, server.admission, arrivals, calls, asynchronous, reconciler, outbox

@@ -44,6 +44,7 @@ _AUTH: dict[Path, Shape] = {
 _ROOT: dict[Path, Shape] = {
     ("listen",): "text",
     ("public_urls",): "list",
+    ("trusted_proxies",): "list",
     ("router",): "table",
     ("router", "url"): "text",
     ("router", "realm"): "text",

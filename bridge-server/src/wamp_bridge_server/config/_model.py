@@ -236,12 +236,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All that a bridge is told.
 
     `public_urls` (scheme, host and port alone) are the authorities that requests' signatures may
-    be made for. `tls` is None where the listener speaks plain HTTP. `grace` is how many seconds
-    what is under way may take to end when the bridge goes down.
+    be made for. `trusted_proxies` are believed who their clients are. `tls` is None where the
+    listener speaks plain HTTP. `grace` is how many seconds what is under way may take to end when
+    the bridge goes down.
     """
 
     listen: Address = Address("127.0.0.1", 8181)
     public_urls: tuple[str, ...] = ()
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     tls: TlsConfig | None = None
     router: RouterConfig = RouterConfig()
     store: StoreConfig = StoreConfig()

@@ -101,6 +101,7 @@ def read(values: Mapping[str, Any], vault: Vault, report: Report) -> Config:
     config = Config(
         listen=root.get("listen", checks.address, defaults.listen),
         public_urls=root.get("public_urls", checks.listed(checks.public_url), ()),
+        trusted_proxies=root.get("trusted_proxies", checks.listed(checks.network), ()),
         tls=_tls(root.table("tls"), vault),
         router=_router(root.table("router"), vault),
         store=_store(root.table("store")),
