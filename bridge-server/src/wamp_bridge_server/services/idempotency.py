@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from wamp_bridge_server.errors import Conflict, StillRunning, Unprocessable
+from wamp_bridge_server.errors import Conflict, StillRunning, Unavailable, Unprocessable
 from wamp_bridge_server.services.persistence import Persistence
-from wamp_bridge_server.store.idempotency import Claim, KeptAnswer, Settlement
+from wamp_bridge_server.store.idempotency import ROW_BYTES, Claim, KeptAnswer, Settlement
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable
 
     from wamp_bridge_server.services.apps import App
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 KEPT_SECONDS = 86_400.0
 MAX_KEPT_BYTES = 1024 * 1024
-"""Of an answer's body. Of a larger one it is kept that there was one."""
+"""Of an answer's body. Of a larger one it is kept that there was one; so it is where the app has no
+room left for it."""
 
 _TOO_LARGE = KeptAnswer(HTTPStatus.CONFLICT, b"")
 
@@ -37,6 +39,8 @@ class HeldKey:
     """A key whose request is under way, and is ours. It must be settled."""
 
     id: str
+    app: App
+    sizes: Counter[str]
     clock: Callable[[], float]
     settled: bool = False
 
@@ -48,11 +52,20 @@ class HeldKey:
         self.settled = True
         if answer is None:
             return Settlement(self.id, None)
-        if len(answer.body) > MAX_KEPT_BYTES:
+        if len(answer.body) > MAX_KEPT_BYTES or not self._has_room(answer.size):
             answer = _TOO_LARGE
+        self.sizes[self.app.name] += answer.size
         expires_at = self.clock() + KEPT_SECONDS
         kept = KeptAnswer(answer.status, answer.body, answer.location, expires_at)
         return Settlement(self.id, kept)
+
+    def check_room(self) -> None:
+        """See whether anything more may be kept for the app. Raises `Unavailable`."""
+        if not self._has_room(ROW_BYTES):
+            raise Unavailable("As many answers are kept under this app's keys as may be.")
+
+    def _has_room(self, size: int) -> bool:
+        return self.sizes[self.app.name] + size <= self.app.config.calls.kept_bytes
 
 
 class Idempotency:
@@ -70,6 +83,7 @@ class Idempotency:
         asking anew.
         """
         await self._keys.let_claims_go()
+        await self._keys.measure()
 
     async def claim(self, app: App, path: str, key: str, asked: bytes) -> HeldKey | KeptAnswer:
         """Claim a key for a request, or see how it was answered before.
@@ -84,15 +98,17 @@ class Idempotency:
             Unprocessable: The key was used for another request.
             StillRunning: The request is under way.
             Conflict: It was done; its answer was too large to be kept.
+            Unavailable: Nothing was done, for no answer would be kept.
             StoreError: Nothing may be done.
         """
         claim = Claim(
             hashlib.sha256(msgspec.json.encode([app.name, path, key])).hexdigest(),
             hashlib.sha256(asked).hexdigest(),
+            app.name,
         )
         there = await self._keys.claim(claim)
         if there is None:
-            return HeldKey(claim.id, self._clock)
+            return await self._held(HeldKey(claim.id, app, self._keys.sizes, self._clock))
         if there.fingerprint != claim.fingerprint:
             raise Unprocessable("This Idempotency-Key was used for another request at this path.")
         if there.answer is None:
@@ -100,9 +116,17 @@ class Idempotency:
         if there.answer.status == HTTPStatus.CONFLICT:
             raise Conflict(
                 "The request with this Idempotency-Key was done. "
-                f"Its answer has more than the {MAX_KEPT_BYTES} bytes that are kept."
+                "Its answer had more bytes than could be kept."
             )
         return there.answer
+
+    async def _held(self, held: HeldKey) -> HeldKey:
+        try:
+            held.check_room()
+        except Unavailable:
+            await self.settle(held, None)
+            raise
+        return held
 
     async def settle(self, held: HeldKey, answer: KeptAnswer | None) -> None:
         """Keep the answer to the request that holds a key; with None, let the key go."""

@@ -167,7 +167,8 @@ calls = Table(
 )
 
 # The answers to requests that may come again. `id` is the hash of whose key it is, for which path;
-# `status` and `expires_at` are null while the request is under way.
+# `status`, `expires_at` and `size` are null while the request is under way; for those of
+# older versions so are `app` and `size`.
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
@@ -177,5 +178,9 @@ idempotency_keys = Table(
     Column("location", Text),
     Column("body", LargeBinary),
     Column("expires_at", Double),
+    Column("app", String(255)),
+    Column("size", Integer),
     Index(None, "expires_at"),
+    # What an app has is summed up without reading it.
+    Index(None, "app", "size"),
 )
