@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from wamp_bridge_server.store.arrivals import write_arrivals, write_forgetting
+from wamp_bridge_server.store.dialects import insert
 from wamp_bridge_server.store.records import DeliveryRecord, LaneCount
 from wamp_bridge_server.store.schema import RETRIED, WAITING, attempts, deliveries
 
@@ -235,10 +235,8 @@ async def _note_failures(
             }
             for a in failed
         ]
-        # Both dialects have the same ON CONFLICT, which is no part of the common constructs. What
-        # is there already was written by one who could not know that it was.
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        await connection.execute(dialect.insert(attempts).on_conflict_do_nothing(), rows)
+        # What is there already was written by one who could not know that it was.
+        await connection.execute(insert(connection, attempts).on_conflict_do_nothing(), rows)
     return [None] * len(batches)
 
 

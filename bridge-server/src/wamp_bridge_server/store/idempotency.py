@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from wamp_bridge_server.store.dialects import insert
 from wamp_bridge_server.store.schema import idempotency_keys
 
 if TYPE_CHECKING:
@@ -121,9 +121,7 @@ class _ClaimKeys:
             first.setdefault(item.id, item)
         expired = delete(_table).where(_table.c.id == bindparam(_KEY), _table.c.expires_at < now)
         await connection.execute(expired, [{_KEY: id_} for id_ in first])
-        # Both dialects have the same ON CONFLICT, which is no part of the common constructs.
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(_table).on_conflict_do_nothing().returning(_table.c.id)
+        statement = insert(connection, _table).on_conflict_do_nothing().returning(_table.c.id)
         rows = [{"id": item.id, "fingerprint": item.fingerprint} for item in first.values()]
         return {row.id for row in await connection.execute(statement, rows)}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -13,8 +15,19 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    inspect,
+    select,
     text,
 )
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+NEWEST = "0004"
+"""The migration that leaves the tables so."""
+
+VERSION_TABLE = "wamp_bridge_schema"
+"""Where a database says which migrations it has come through; Alembic's."""
 
 WAITING = "dead_at IS NULL"
 RETRIED = "dead_at IS NULL AND attempts > 0"
@@ -179,3 +192,12 @@ idempotency_keys = Table(
     Column("expires_at", Double),
     Index(None, "expires_at"),
 )
+
+_versions = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32)))
+
+
+def revisions(connection: Connection) -> set[str]:
+    """Which migrations a database has come to: the last one, or none."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return set()
+    return set(connection.scalars(select(_versions.c.version_num)))
