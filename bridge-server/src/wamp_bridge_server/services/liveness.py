@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,6 +19,7 @@ import structlog
 from wamp_bridge_server.callbacks.probes import CannotTell, Nobody, place_of
 from wamp_bridge_server.callbacks.sender import Failure
 from wamp_bridge_server.services.source import STEADY_SECONDS
+from wamp_bridge_server.tasks import lasting
 
 if TYPE_CHECKING:
     from wamp_bridge_server.callbacks.sender import Sender
@@ -102,21 +104,19 @@ class Liveness:
     def _watch(self, place: Place) -> _Trouble:
         trouble = self._troubles[place] = _Trouble(place)
         name = f"liveness of {place[0]} at {place[1]}:{place[2]}"
-        trouble.task = asyncio.create_task(self._run(trouble), name=name)
+        trouble.task = lasting(partial(self._run, trouble), name)
         return trouble
 
     async def _run(self, trouble: _Trouble) -> None:
-        try:
-            while await self._clock.wait(trouble.doubted, STEADY_SECONDS):
-                trouble.doubted.clear()
-                if trouble.state == "live":  # as far as anybody knows
-                    await self._probe(trouble)
-                while trouble.state != "live":
-                    await self._clock.sleep(self._pause(trouble))
-                    await self._probe(trouble)
-                await self._clock.sleep(PROBE_SECONDS)  # however many doubt it
-        finally:
-            del self._troubles[trouble.place]
+        while trouble.state != "live" or await self._clock.wait(trouble.doubted, STEADY_SECONDS):
+            trouble.doubted.clear()
+            if trouble.state == "live":  # as far as anybody knows
+                await self._probe(trouble)
+            while trouble.state != "live":
+                await self._clock.sleep(self._pause(trouble))
+                await self._probe(trouble)
+            await self._clock.sleep(PROBE_SECONDS)  # however many doubt it
+        del self._troubles[trouble.place]
 
     def _pause(self, trouble: _Trouble) -> float:
         if trouble.state != "withdrawn":

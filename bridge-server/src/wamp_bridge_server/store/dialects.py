@@ -8,14 +8,15 @@ from sqlalchemy.dialects import sqlite
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
+    from sqlalchemy.dialects import postgresql
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 
-def insert(connection: AsyncConnection, table: Table) -> sqlite.Insert:
+def insert(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that can be given an ON CONFLICT, in the dialect of a connection."""
     if connection.dialect.name == "postgresql":
         # It takes long to import, and no store needs it so far.
-        from sqlalchemy.dialects import postgresql  # noqa: PLC0415
+        from sqlalchemy.dialects.postgresql import insert as postgresql_insert  # noqa: PLC0415
 
-        return postgresql.insert(table)  # type: ignore[return-value] - the same methods
+        return postgresql_insert(table)
     return sqlite.insert(table)

@@ -37,7 +37,7 @@ word for word: with a bound parameter in it, SQLite couldn't know."""
 
 
 def _partial(name: str, *columns: str, rows: str) -> Index:
-    # With PostgreSQL's condition, too, SQLAlchemy would import that dialect. The migrations have it.
+    # With PostgreSQL's condition, too, SQLAlchemy would import it. The migrations have that.
     return Index(name, *columns, sqlite_where=text(rows))
 
 
