@@ -7,6 +7,7 @@ nobody knows their answers.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,11 +33,12 @@ class Claim:
     """A request that wants to be done once.
 
     `id` is the same for all requests with one key of one app for one path, `fingerprint` for all
-    that ask for the same; both are SHA-256 in hex.
+    that ask for the same; both are SHA-256 in hex. `attempt` is this request's own.
     """
 
     id: str
     fingerprint: str
+    attempt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,10 @@ class KeyRoom:
     async def claim(self, claim: Claim) -> Claimed | None:
         """Claim a key; None where it was free and is claimed now, else what there is under it."""
         return await self._commits.submit(self._claim_keys, claim)
+
+    async def withdraw(self, claims: Sequence[Claim]) -> None:
+        """Let keys go, of those that these very claims claimed and that nobody settled."""
+        await self._commits.submit(_withdraw, claims)
 
     async def settle(self, settlement: Settlement) -> None:
         """Keep the answer to the request that claimed a key, or let the key go."""
@@ -122,7 +128,7 @@ class _ClaimKeys:
         expired = delete(_table).where(_table.c.id == bindparam(_KEY), _table.c.expires_at < now)
         await connection.execute(expired, [{_KEY: id_} for id_ in first])
         statement = insert(connection, _table).on_conflict_do_nothing().returning(_table.c.id)
-        rows = [{"id": item.id, "fingerprint": item.fingerprint} for item in first.values()]
+        rows = [dataclasses.asdict(item) for item in first.values()]
         return {row.id for row in await connection.execute(statement, rows)}
 
 
@@ -138,6 +144,18 @@ async def settle_keys(
         # By bound parameters alone, each named as its column.
         await connection.execute(update(_table).where(_table.c.id == bindparam(_KEY)), kept)
     return [None] * len(settlements)
+
+
+async def _withdraw(connection: AsyncConnection, batches: Sequence[Sequence[Claim]]) -> list[None]:
+    """Let keys go that these claims hold; a `commits.Writer`."""
+    statement = delete(_table).where(
+        _table.c.id == bindparam(_KEY),
+        _table.c.attempt == bindparam("by"),
+        _table.c.expires_at.is_(None),
+    )
+    claims = [{_KEY: claim.id, "by": claim.attempt} for batch in batches for claim in batch]
+    await connection.execute(statement, claims)
+    return [None] * len(batches)
 
 
 async def _let_claims_go(connection: AsyncConnection, asked: Sequence[None]) -> Sequence[None]:

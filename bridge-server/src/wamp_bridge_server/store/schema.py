@@ -23,7 +23,7 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-NEWEST = "0004"
+NEWEST = "0005"
 """The migration that leaves the tables so."""
 
 VERSION_TABLE = "wamp_bridge_schema"
@@ -181,7 +181,7 @@ calls = Table(
 )
 
 # The answers to requests that may come again. `id` is the hash of whose key it is, for which path;
-# `status` and `expires_at` are null while the request is under way.
+# `status` and `expires_at` are null while the request is under way; `attempt` is its own.
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
@@ -191,6 +191,7 @@ idempotency_keys = Table(
     Column("location", Text),
     Column("body", LargeBinary),
     Column("expires_at", Double),
+    Column("attempt", String(64)),
     Index(None, "expires_at"),
 )
 
