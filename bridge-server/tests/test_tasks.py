@@ -30,7 +30,7 @@ async def test_what_fails_is_told_and_begun_again(monkeypatch: pytest.MonkeyPatc
 
 
 async def test_it_can_be_cancelled() -> None:
-    task = lasting(asyncio.Event().wait, "waiting")  # type: ignore[arg-type] - what it returns is left
+    task = lasting(asyncio.Event().wait, "waiting")
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

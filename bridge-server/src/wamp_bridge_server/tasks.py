@@ -15,7 +15,7 @@ PAUSE_SECONDS = 1.0
 log = structlog.get_logger("wamp_bridge.tasks")
 
 
-def lasting(work: Callable[[], Coroutine[Any, Any, None]], name: str) -> asyncio.Task[None]:
+def lasting(work: Callable[[], Coroutine[Any, Any, object]], name: str) -> asyncio.Task[None]:
     """Begin a task that nothing unforeseen ends.
 
     Were it to end, the bridge would seem to be well and do nothing any more. So what goes wrong in
@@ -28,10 +28,12 @@ def lasting(work: Callable[[], Coroutine[Any, Any, None]], name: str) -> asyncio
     return asyncio.create_task(_last(work, name), name=name)
 
 
-async def _last(work: Callable[[], Coroutine[Any, Any, None]], name: str) -> None:
+async def _last(work: Callable[[], Coroutine[Any, Any, object]], name: str) -> None:
     while True:
         try:
-            return await work()
+            await work()
         except Exception:
             log.exception("a task of the bridge failed, and begins again", task=name)
+        else:
+            return
         await asyncio.sleep(PAUSE_SECONDS)

@@ -22,6 +22,8 @@ from wamp_bridge_server.services.source import STEADY_SECONDS
 from wamp_bridge_server.tasks import lasting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from wamp_bridge_server.callbacks.sender import Sender
     from wamp_bridge_server.clock import Clock
     from wamp_bridge_server.services.endpoints import Endpoints
@@ -36,6 +38,8 @@ PROBES_A_SECOND = 200
 _SIGNS = frozenset(
     {Failure.REFUSED, Failure.UNRESOLVED, Failure.UNREACHABLE, Failure.CUT, Failure.LATE}
 )
+
+_SILENT = "it gave no answer before the bridge was started"
 
 log = structlog.get_logger("wamp_bridge.liveness")
 
@@ -67,6 +71,25 @@ class Liveness:
         self._troubles: dict[Place, _Trouble] = {}
         self._withdrawn = 0
         self._closed = False
+
+    def doubt(self, lanes: Iterable[tuple[str, str]]) -> None:
+        """Look whether those are there that gave no answer before the bridge was started.
+
+        What failed then is due at once when they are seen, as it is when they were seen to go.
+
+        Args:
+            lanes: The app and the id of each.
+        """
+        for app, lane in lanes:
+            endpoint = self._table.endpoints.get(lane)
+            if endpoint is None or endpoint.app != app or endpoint.resting:
+                continue
+            if endpoint.plain:
+                trouble = self._troubles.get(endpoint.place) or self._watch(endpoint.place)
+                self._become(trouble, "suspect", _SILENT)
+            elif endpoint.record.source is not None:
+                endpoint.suspected = _SILENT  # until its manifest is read
+            endpoint.rested = True
 
     async def close(self) -> None:
         """Stop watching."""

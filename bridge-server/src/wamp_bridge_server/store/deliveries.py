@@ -104,6 +104,22 @@ class Deliveries:
         async with self._database.reading() as connection:
             return await _lanes(connection)
 
+    async def unanswered(self) -> list[tuple[str, str]]:
+        """The lanes whose apps gave no answer last time: the app and the name of each."""
+        tried = select(deliveries.c.app, deliveries.c.lane).where(text(RETRIED)).distinct()
+        found = []
+        async with self._database.reading() as connection:
+            for app, lane in (await connection.execute(tried)).all():
+                last = (
+                    select(deliveries.c.last_status)
+                    .where(*_in_lane(app, lane, RETRIED))
+                    .order_by(deliveries.c.due_at.desc())
+                    .limit(1)
+                )
+                if await connection.scalar(last) is None:
+                    found.append((app, lane))
+        return found
+
     async def counts(self) -> Counts:
         """How much there is between two commits: all that came before are counted, no others."""
         return await self._commits.submit(_count, None)
