@@ -10,22 +10,23 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import create_engine
 
-from wamp_bridge_server.store import database
-from wamp_bridge_server.store.migrate import upgrade
+from wamp_bridge_server.store import migrate
 
 if TYPE_CHECKING:
     import pytest
     from sqlalchemy import Connection
 
+_upgrade = migrate.upgrade
+
 
 def copy_tables(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have stores that this process makes get the tables that migrations made first."""
-    monkeypatch.setattr(database, "upgrade", _copy_or_upgrade)
+    monkeypatch.setattr(migrate, "upgrade", _copy_or_upgrade)
 
 
 def _copy_or_upgrade(connection: Connection) -> None:
     if connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1").first():
-        upgrade(connection)
+        _upgrade(connection)
         return
     for statement in _statements():
         connection.exec_driver_sql(statement)
@@ -37,7 +38,7 @@ def _statements() -> tuple[str, ...]:
     engine = create_engine("sqlite://")
     try:
         with engine.connect() as connection:
-            upgrade(connection)
+            _upgrade(connection)
             connection.commit()
             made = connection.connection.driver_connection
             assert made is not None

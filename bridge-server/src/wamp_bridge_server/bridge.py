@@ -194,6 +194,7 @@ class Bridge:
         outbox.start()
         sources = Sources(apps, table, endpoints, store, sender, clock)
         liveness = closing(Liveness(table, endpoints, sources, sender, clock))
+        liveness.doubt(await store.deliveries.unanswered())
         await closing(sources).start(
             (apps.by_name[name], url) for name, app in config.apps.items() for url in app.sources
         )

@@ -14,9 +14,11 @@ from support.waiting import eventually
 from wamp_bridge_server.bridge import Bridge
 from wamp_bridge_server.config import CallConfig, Config, StoreConfig
 from wamp_bridge_server.services import idempotency
-from wamp_bridge_server.store.idempotency import ROW_BYTES
+from wamp_bridge_server.store import StoreError
+from wamp_bridge_server.store.idempotency import ROW_BYTES, Claim, Claimed, KeyRoom
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from support.clients import Client
@@ -340,3 +342,50 @@ class TestInAFile:
         await other.stop()
         assert again.content == first.content
         assert counting.calls == 1
+
+
+async def test_a_claim_that_was_kept_though_the_store_said_no_is_withdrawn(
+    shop: Client, counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = KeyRoom.claim
+
+    async def keep_and_refuse(room: KeyRoom, asked: Claim) -> Claimed | None:
+        await claim(room, asked)
+        raise StoreError("it could not be told that this was written")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(KeyRoom, "claim", keep_and_refuse)
+        assert (await ask(shop, "/call/com.count/")).status_code == 503
+
+    async def answered() -> Any:
+        response = await ask(shop, "/call/com.count/")
+        return response.json() if response.status_code == 200 else None
+
+    assert (await eventually(answered))["result"] == 1
+    assert counting.calls == 1
+
+
+async def test_a_claim_that_failed_is_not_withdrawn_from_who_claimed_the_key_since(
+    shop: Client, counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    withdrawn = asyncio.Event()
+    withdraw = KeyRoom.withdraw
+
+    async def withdraw_late(room: KeyRoom, claims: Sequence[Claim]) -> None:
+        await eventually(lambda: counting.calls == 1)
+        await withdraw(room, claims)
+        withdrawn.set()
+
+    async def refuse(_room: KeyRoom, _asked: Claim) -> Claimed | None:
+        raise StoreError("for a moment")
+
+    monkeypatch.setattr(KeyRoom, "withdraw", withdraw_late)
+    with monkeypatch.context() as failing:
+        failing.setattr(KeyRoom, "claim", refuse)
+        assert (await ask(shop, "/call/com.count/")).status_code == 503
+    counting.gate = asyncio.Event()
+    first = asyncio.create_task(ask(shop, "/call/com.count/"))
+    await withdrawn.wait()
+    assert (await ask(shop, "/call/com.count/")).status_code == 409
+    counting.gate.set()
+    assert (await first).status_code == 200

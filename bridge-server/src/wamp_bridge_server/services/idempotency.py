@@ -2,21 +2,27 @@
 
 A key is claimed in the store before anything is done, so that of two requests at once one is done.
 It is settled with the answer before that is given. What the store can't settle at once is settled
-when it can; until then the key is taken for one whose request is under way.
+when it can; until then the key is taken for one whose request is under way. So it is with a claim
+that may have been kept though the store said no: it is withdrawn as soon as that can be done.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import time
+from collections import deque
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from wamp_bridge_server.errors import Conflict, StillRunning, Unavailable, Unprocessable
+from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.services.persistence import Persistence
+from wamp_bridge_server.store import StoreError
 from wamp_bridge_server.store.idempotency import ROW_BYTES, Claim, KeptAnswer, Settlement
 
 if TYPE_CHECKING:
@@ -31,6 +37,7 @@ MAX_KEPT_BYTES = 1024 * 1024
 """Of an answer's body. Of a larger one it is kept that there was one; so it is where the app has no
 room left for it."""
 
+_BITE = 500
 _TOO_LARGE = KeptAnswer(HTTPStatus.CONFLICT, b"")
 
 
@@ -75,6 +82,7 @@ class Idempotency:
         self._keys = store.keys
         self._clock = clock
         self._persistence = Persistence()
+        self._doubtful: deque[Claim] = deque()
 
     async def start(self) -> None:
         """Let the keys go whose requests an earlier bridge had not answered. Raises `StoreError`.
@@ -105,8 +113,13 @@ class Idempotency:
             hashlib.sha256(msgspec.json.encode([app.name, path, key])).hexdigest(),
             hashlib.sha256(asked).hexdigest(),
             app.name,
+            new_id("try"),
         )
-        there = await self._keys.claim(claim)
+        try:
+            there = await self._keys.claim(claim)
+        except (StoreError, asyncio.CancelledError):
+            self._withdraw(claim)
+            raise
         if there is None:
             return await self._held(HeldKey(claim.id, app, self._keys.sizes, self._clock))
         if there.fingerprint != claim.fingerprint:
@@ -132,6 +145,19 @@ class Idempotency:
         """Keep the answer to the request that holds a key; with None, let the key go."""
         settlement = held.settlement(answer)
         await self._persistence.write_soon(lambda: self._keys.settle(settlement))
+
+    def _withdraw(self, claim: Claim) -> None:
+        """Let a key go that was claimed, if it was."""
+        self._doubtful.append(claim)
+        if len(self._doubtful) == 1:
+            self._persistence.write_later(self._withdraw_doubtful)
+
+    async def _withdraw_doubtful(self) -> None:
+        while self._doubtful:
+            some = [*islice(self._doubtful, _BITE)]
+            await self._keys.withdraw(some)
+            for _ in some:
+                self._doubtful.popleft()
 
     async def close(self) -> None:
         """Give up what can't be settled now."""

@@ -7,14 +7,15 @@ nobody knows their answers.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from wamp_bridge_server.store.dialects import insert
 from wamp_bridge_server.store.schema import idempotency_keys
 
 if TYPE_CHECKING:
@@ -36,12 +37,13 @@ class Claim:
     """A request that wants to be done once.
 
     `id` is the same for all requests with one key of one app for one path, `fingerprint` for all
-    that ask for the same; both are SHA-256 in hex.
+    that ask for the same; both are SHA-256 in hex. `attempt` is this request's own.
     """
 
     id: str
     fingerprint: str
     app: str
+    attempt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,10 @@ class KeyRoom:
         there, freed = await self._commits.submit(self._claim_keys, claim)
         self._count_out(freed)
         return there
+
+    async def withdraw(self, claims: Sequence[Claim]) -> None:
+        """Let keys go, of those that these very claims claimed and that nobody settled."""
+        await self._commits.submit(_withdraw, claims)
 
     async def settle(self, settlement: Settlement) -> None:
         """Keep the answer to the request that claimed a key, or let the key go."""
@@ -163,13 +169,8 @@ class _ClaimKeys:
         expired = delete(_table).where(_table.c.id.in_(first), _table.c.expires_at < now)
         freed = await connection.execute(expired.returning(_table.c.app, _table.c.size))
         gone = [_Freed(*row) for row in freed]
-        # Both dialects have the same ON CONFLICT, which is no part of the common constructs.
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(_table).on_conflict_do_nothing().returning(_table.c.id)
-        rows = [
-            {"id": item.id, "fingerprint": item.fingerprint, "app": item.app}
-            for item in first.values()
-        ]
+        statement = insert(connection, _table).on_conflict_do_nothing().returning(_table.c.id)
+        rows = [dataclasses.asdict(item) for item in first.values()]
         return {row.id for row in await connection.execute(statement, rows)}, gone
 
 
@@ -185,6 +186,18 @@ async def settle_keys(
         # By bound parameters alone, each named as its column.
         await connection.execute(update(_table).where(_table.c.id == bindparam(_KEY)), kept)
     return [None] * len(settlements)
+
+
+async def _withdraw(connection: AsyncConnection, batches: Sequence[Sequence[Claim]]) -> list[None]:
+    """Let keys go that these claims hold; a `commits.Writer`."""
+    statement = delete(_table).where(
+        _table.c.id == bindparam(_KEY),
+        _table.c.attempt == bindparam("by"),
+        _table.c.expires_at.is_(None),
+    )
+    claims = [{_KEY: claim.id, "by": claim.attempt} for batch in batches for claim in batch]
+    await connection.execute(statement, claims)
+    return [None] * len(batches)
 
 
 async def _let_claims_go(connection: AsyncConnection, asked: Sequence[None]) -> Sequence[None]:
