@@ -45,6 +45,7 @@ _AUTH: dict[Path, Shape] = {
 _ROOT: dict[Path, Shape] = {
     ("listen",): "text",
     ("public_urls",): "list",
+    ("trusted_proxies",): "list",
     ("router",): "table",
     ("router", "url"): "value",
     ("router", "realm"): "text",
@@ -78,6 +79,7 @@ _APP: dict[Path, Shape] = {
     ("calls",): "table",
     ("calls", "keep"): "value",
     ("calls", "running"): "value",
+    ("calls", "kept_bytes"): "value",
     ("deliveries",): "table",
     ("deliveries", "schedule"): "value",
     ("deliveries", "jitter"): "value",

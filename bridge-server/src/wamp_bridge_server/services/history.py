@@ -17,6 +17,7 @@ from wamp_bridge_server.backends.base import Details, Event, Unavailable, Undeli
 from wamp_bridge_server.backends.values import GREATEST_ID
 from wamp_bridge_server.errors import AUTHORIZATION_FAILED, NO_SUCH_PROCEDURE, NOT_AUTHORIZED
 from wamp_bridge_server.store import StoreError
+from wamp_bridge_server.tasks import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +75,7 @@ class History:
     async def start(self) -> None:
         """Learn until when the sessions were there, before they join. Raises `StoreError`."""
         self._until = await self._store.sessions_until()
-        self._noting = asyncio.create_task(self._note_now_and_then(), name="sessions")
+        self._noting = lasting(self._note_now_and_then, "sessions")
 
     async def close(self) -> None:
         """Read no more; note until when the sessions were there."""
