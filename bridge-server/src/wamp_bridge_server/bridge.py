@@ -195,7 +195,18 @@ class Bridge:
         )
         await arrivals.start()
         await closing(backend).start(arrivals)
-        endpoints = closing(Endpoints(table, store, closing(reconciler), outbox, clock))
+        directory = Directory(backend)
+        endpoints = closing(
+            Endpoints(
+                table,
+                store,
+                closing(reconciler),
+                outbox,
+                clock,
+                directory.holder,
+                lambda app: self._realms.get(app, config.router.realm),
+            )
+        )
         await endpoints.start(apps.by_name)
         outbox.start()
         sources = Sources(apps, table, endpoints, store, sender, clock)
@@ -226,7 +237,7 @@ class Bridge:
             sources,
             DeadLetterOffice(store, table, outbox),
             health,
-            Directory(backend),
+            directory,
             Recall(backend),
         )
         await self._listen(closing(server), own)

@@ -51,6 +51,9 @@ def event(event: Event) -> bytes:
     Raises:
         NotJson: The publisher sent what JSON lacks.
     """
+    details = disclosed("publisher", event.details)
+    if event.details.app is not None:
+        details["publisher_app"] = event.details.app
     return encode_json(
         {
             "type": "event",
@@ -59,7 +62,7 @@ def event(event: Event) -> bytes:
             "publication": event.publication,
             "args": to_json(event.args),
             "kwargs": to_json(event.kwargs),
-            "details": disclosed("publisher", event.details),
+            "details": details,
         }
     )
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from wamp_bridge_server.backends.base import Match
-from wamp_bridge_server.errors import TIMEOUT, CallFailed, Forbidden, NotOffered
+from wamp_bridge_server.errors import TIMEOUT, CallFailed, Forbidden, NotOffered, Problem
 from wamp_bridge_server.services import meta
 from wamp_bridge_server.services.meta import Gone
 
@@ -25,6 +25,7 @@ MOST_LOOKED_AT = 2000
 
 _AT_ONCE = 32
 _PAGE_SECONDS = 30.0
+_HOLDER_SECONDS = 2.0
 _ACTIONS: Final[dict[Kind, Action]] = {"procedure": "call", "topic": "subscribe"}
 _WORDS: Final[dict[Kind, tuple[str, str]]] = {
     "procedure": ("registration", "callees"),
@@ -85,6 +86,22 @@ class Directory:
             text = f"The router did not tell all within {_PAGE_SECONDS:g} s."
             raise CallFailed(TIMEOUT, [text], {}) from None
 
+    async def holder(self, app: str, procedure: str, match: Match) -> str:
+        """Who holds a procedure that an app can't have, in brackets; nothing if that isn't told.
+
+        Of several the first one.
+        """
+        session = self._backend.session(app)
+        try:
+            async with asyncio.timeout(_HOLDER_SECONDS):
+                number = await meta.ask(
+                    session, "wamp.registration.lookup", procedure, {"match": match}
+                )
+                [holder, *_] = await meta.ask(session, "wamp.registration.list_callees", number)
+                return f" (session {int(holder)}{await _identity(session, holder)})"
+        except (Gone, Problem, TimeoutError, TypeError, ValueError):
+            return ""
+
     async def _page(
         self, session: Session, app: App, kind: Kind, after: int, limit: int
     ) -> tuple[list[Held], int | None]:
@@ -137,6 +154,18 @@ class Directory:
         except (Gone, Forbidden, NotOffered):
             return None
         return count if isinstance(count, int) else None
+
+
+async def _identity(session: Session, number: int) -> str:
+    """As whom a session has joined, as far as the router tells."""
+    try:
+        told = await meta.ask(session, "wamp.session.get", number)
+    except (Gone, Problem):
+        return ""
+    if not isinstance(told, dict):
+        return ""
+    known = [(name, told.get(name)) for name in ("authid", "authrole")]
+    return "".join(f', {name} "{text}"' for name, text in known if isinstance(text, str))
 
 
 def _numbers(told: Any, after: int) -> Sequence[int]:
