@@ -6,6 +6,7 @@ from collections import Counter
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import msgspec
 import pytest
 from aiohttp import web
@@ -193,3 +194,104 @@ async def test_apps_in_realms_of_their_own_are_out_of_each_others_way(
             assert report["realms"] == {"realm1": "joined", "bank": "joined"}
     finally:
         await made.stop()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "match", "published"),
+    [
+        ("{}.shop", "exact", "{}.shop"),
+        ("{}.shop", "prefix", "{}.shopping.sold"),
+        ("{}..sold", "wildcard", "{}.shop.sold"),
+    ],
+)
+async def test_each_match_tells_the_app_what_was_published(
+    shop: Client,
+    peer: Peer,
+    app: CallbackServer,
+    namespace: str,
+    pattern: str,
+    match: str,
+    published: str,
+) -> None:
+    endpoint = {"uri": pattern.format(namespace), "match": match}
+    await shop.post(
+        "/subscribe/", {"endpoints": {endpoint["uri"]: {"url": app.url, "match": match}}}
+    )
+    publication = await peer.publish(published.format(namespace), 1)
+    await eventually(lambda: app.of_type("event"))
+    [event] = app.of_type("event")
+    assert event["endpoint"] == endpoint
+    assert (event["topic"], event["publication"]) == (published.format(namespace), publication)
+
+
+async def test_receivers_are_chosen_and_left_out(
+    shop: Client, router: CrossbarRouter, namespace: str
+) -> None:
+    async with joined(router.url) as one, joined(router.url) as other:
+        queues = [await each.subscribe(namespace) for each in (one, other)]
+        authid = (await one.call("wamp.session.get", one.id))["authid"]
+        for number, options in enumerate(
+            [
+                {"eligible": [one.id]},
+                {"exclude": [one.id]},
+                {"eligible_authid": [authid]},
+                {"exclude_authid": [authid]},
+                {"eligible_authrole": ["nobody"]},
+                {"exclude_authrole": ["anonymous"]},
+                {"eligible": [one.id, other.id], "exclude": [other.id]},
+                {},
+            ]
+        ):
+            await shop.post(f"/publish/{namespace}/", {"args": [number], "options": options})
+        got: list[list[int]] = []
+        for queue in queues:
+            got.append([])
+            while not got[-1] or got[-1][-1] != 7:
+                got[-1] += (await queue.get()).args
+        assert got == [[0, 2, 6, 7], [1, 3, 7]]
+
+
+async def test_a_subscription_that_the_router_takes_back_is_made_again(
+    shop: Client, peer: Peer, app: CallbackServer, namespace: str
+) -> None:
+    await shop.post("/subscribe/", {"endpoints": {namespace: app.url}})
+    number = await peer.call("wamp.subscription.lookup", namespace)
+    [session] = await peer.call("wamp.subscription.list_subscribers", number)
+    await peer.call("wamp.subscription.remove_subscriber", number, session)
+
+    async def arrives() -> bool:
+        await peer.publish(namespace)
+        return bool(app.of_type("event"))
+
+    await eventually(arrives)
+
+
+MISSING = {
+    "dealer": {
+        "call_reroute",
+        "call_timeout",
+        "call_trustlevels",
+        "progressive_call_invocations",
+        "progressive_calls",
+        "sharded_registration",
+    },
+    "broker": {"publication_trustlevels", "sharded_subscription"},
+}
+
+
+async def test_crossbar_does_not_announce_what_is_said_to_be_missing(
+    router: CrossbarRouter,
+) -> None:
+    async with (
+        aiohttp.ClientSession() as http,
+        http.ws_connect(router.websocket_url, protocols=["wamp.2.json"]) as socket,
+    ):
+        await socket.send_json([1, "realm1", {"roles": {"caller": {}, "subscriber": {}}}])
+        kind, _, details = await socket.receive_json()
+    assert kind == 2
+    for role, missing in MISSING.items():
+        announced = {
+            name for name, there in details["roles"][role]["features"].items() if there is True
+        }
+        assert announced
+        assert not announced & missing
