@@ -15,7 +15,7 @@ from support.certificates import write_certificate
 from support.peers import joined
 from support.processes import free_port
 from support.router import CrossbarRouter, running_router
-from support.scripted_router import HURRIED
+from support.scripted_router import HURRIED, scripted_router
 from support.waiting import eventually
 from wamp_bridge_server.backends.base import WampError
 from wamp_bridge_server.backends.opening import identities_of, open_backend, realms_of
@@ -131,6 +131,21 @@ async def test_routers_are_tried_in_turn(
         assert await shop.call(namespace, [], {}, timeout=5)
     finally:
         await backend.close()
+
+
+async def test_all_go_to_the_next_router_when_theirs_is_lost(listening: Listening) -> None:
+    async with scripted_router() as other:
+        async with scripted_router() as first:
+            backend = WampBackend([first.url, other.url], patience=HURRIED)
+            await backend.start(listening)
+            sessions = [backend.session(name) for name in ("shop", "bank")]
+            await eventually(lambda: all(each.joined for each in sessions))
+            assert other.connections == 0
+        try:
+            await eventually(lambda: other.connections == 3)
+            await eventually(lambda: backend.joined and all(each.joined for each in sessions))
+        finally:
+            await backend.close()
 
 
 def challenge(scram: Scram, **changed: object) -> dict[str, object]:
