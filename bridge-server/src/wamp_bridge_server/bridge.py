@@ -141,9 +141,10 @@ class Bridge:
             after = msgspec.structs.replace(config, **kept)
             check_listener(after)
             self._renew_certificate()
+            identities = identities_of(after.router, after.apps)
             self._config = after
             self._identities.clear()
-            self._identities.update(identities_of(after.router, after.apps))
+            self._identities.update(identities)
             self._realms.clear()
             self._realms.update(realms_of(after.apps))
             if after.public_urls != before.public_urls:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from wamp_bridge_server.config import (
     CrossbarKey,
     DeliveryConfig,
     RouterAuth,
+    RouterConfig,
     Secret,
     TlsConfig,
     Token,
@@ -27,9 +29,6 @@ from wamp_bridge_server.config import (
     parse,
 )
 from wamp_bridge_server.config.tokens import is_mistyped, make_token
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 HASH = "sha256:" + hash_token("hunter2")
@@ -206,8 +205,16 @@ def test_an_app_against_the_listener_that_runs() -> None:
     app = AppConfig(name="shop", anonymous=True)
     check_listener(Config(apps={"shop": app}))
     running = parse(f"listen = '0.0.0.0:8181'\n{APP}").listen
-    with pytest.raises(ConfigError, match=r"with the listener that runs: apps\.shop\.anonymous"):
+    with pytest.raises(ConfigError, match=r"with what runs: apps\.shop\.anonymous"):
         check_listener(Config(listen=running, apps={"shop": app}))
+
+
+def test_an_app_with_a_certificate_is_for_a_router_with_tls() -> None:
+    pair = TlsConfig(cert=Path("a.crt"), key=Path("a.key"))
+    app = AppConfig(name="shop", router_auth=RouterAuth(method="tls", pair=pair))
+    check_listener(Config(router=RouterConfig(url="wss://r"), apps={"shop": app}))
+    with pytest.raises(ConfigError, match=r"runs: apps\.shop\.router_auth\.method: can't be tls"):
+        check_listener(Config(router=RouterConfig(url=("wss://r", "ws://s")), apps={"shop": app}))
 
 
 def test_certificates(tmp_path: Path) -> None:

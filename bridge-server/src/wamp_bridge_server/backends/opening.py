@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from wamp_bridge_server.backends.memory import MemoryBackend
 from wamp_bridge_server.backends.wamp import Identity, WampBackend
+from wamp_bridge_server.config import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,7 @@ def identities_of(router: RouterConfig, apps: Mapping[str, AppConfig]) -> dict[s
     """As whom the apps join that have an identity of their own at the router, by their names.
 
     Raises:
-        OSError: A certificate can't be read, though it could when the configuration was.
+        ConfigError: A certificate can't be read, though it could when the configuration was.
     """
     return {
         name: _identity(router, app.router_auth)
@@ -68,7 +69,11 @@ def _identity(router: RouterConfig, auth: RouterAuth) -> Identity:
     tls = None
     if auth.pair is not None:
         tls = _tls(router)
-        tls.load_cert_chain(auth.pair.cert, auth.pair.key)
+        try:
+            tls.load_cert_chain(auth.pair.cert, auth.pair.key)
+        except OSError as error:
+            text = f"can't be read: {error.strerror or error}"
+            raise ConfigError([Problem(str(auth.pair.cert), "", text)]) from error
     return Identity(
         method=auth.method,
         authid=auth.authid,
