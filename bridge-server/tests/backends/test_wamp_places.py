@@ -96,16 +96,23 @@ async def test_realms_are_apart_without_a_router_too(listening: Listening) -> No
     await backend.close()
 
 
+@pytest.mark.parametrize("own", [True, False])
 async def test_a_certificate_says_who_joins(
     places: CrossbarRouter,
     certificate: TlsConfig,
     tls_port: int,
     listening: Listening,
     namespace: str,
+    *,
+    own: bool,
 ) -> None:
     assert places.running
-    auth = RouterAuth(method="tls", pair=certificate)
-    router = RouterConfig(url=f"rss://127.0.0.1:{tls_port}", auth=auth, ca=certificate.cert)
+    router = RouterConfig(
+        url=f"rss://127.0.0.1:{tls_port}",
+        auth=RouterAuth(method="tls", pair=certificate if own else None),
+        ca=certificate.cert,
+        tls=None if own else certificate,
+    )
     backend = open_backend(router, identities_of(router, {"shop": AppConfig(name="shop")}))
     await backend.start(listening)
     try:
