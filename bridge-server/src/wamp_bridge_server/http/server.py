@@ -13,6 +13,7 @@ from wamp_bridge_server.http.asking import MAX_BODY_BYTES
 from wamp_bridge_server.http.connections import Runner, Site
 from wamp_bridge_server.http.crossbar import CrossbarRequests
 from wamp_bridge_server.http.dead_letters import DeadLetterRequests
+from wamp_bridge_server.http.directory import DirectoryRequests
 from wamp_bridge_server.http.endpoints import EndpointRequests
 from wamp_bridge_server.http.gate import check_protocol
 from wamp_bridge_server.http.idempotency import Repeats
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
     from wamp_bridge_server.services.asynchronous import AsynchronousCalls
     from wamp_bridge_server.services.calls import Calls
     from wamp_bridge_server.services.dead_letters import DeadLetterOffice
+    from wamp_bridge_server.services.directory import Directory
     from wamp_bridge_server.services.endpoints import Endpoints
     from wamp_bridge_server.services.health import Health
     from wamp_bridge_server.services.idempotency import Idempotency
     from wamp_bridge_server.services.publishing import Publishing
+    from wamp_bridge_server.services.recall import Recall
     from wamp_bridge_server.services.sources import Sources
 
     Handler = Callable[[Asking], Awaitable[web.Response]]
@@ -59,6 +62,8 @@ class HttpServer:
         sources: Sources,
         dead_letters: DeadLetterOffice,
         health: Health,
+        directory: Directory,
+        recall: Recall,
     ) -> None:
         self._limits = limits
         self.admission = Admission(limits)
@@ -72,6 +77,7 @@ class HttpServer:
         self._route_endpoints(EndpointRequests(endpoints))
         self._route_sources(SourceRequests(sources))
         self._route_dead_letters(DeadLetterRequests(dead_letters))
+        self._route_directory(DirectoryRequests(directory, recall))
         self._route_crossbar(CrossbarRequests(self.admission, authentication, calls, publishing))
         self._open("/health/live", self._live)
         self._open("/health/ready", self._ready)
@@ -136,6 +142,11 @@ class HttpServer:
         self._add("GET", "/dead-letters/{name:[^/]+}", dead_letters.one)
         self._add("DELETE", "/dead-letters/{name:[^/]+}", dead_letters.delete_one)
         self._add("POST", "/dead-letters/{name:[^/]+}/replay", dead_letters.replay_one)
+
+    def _route_directory(self, directory: DirectoryRequests) -> None:
+        self._add("GET", "/procedures", directory.procedures)
+        self._add("GET", "/topics", directory.topics)
+        self._add("GET", "/topics/{name:[^/]+}/history", directory.history)
 
     def _route_crossbar(self, crossbar: CrossbarRequests) -> None:
         for path, handler in (("/call", crossbar.call), ("/publish", crossbar.publish)):
