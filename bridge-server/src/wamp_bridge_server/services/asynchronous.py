@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from wamp_bridge_server.backends.base import Unavailable, Undeliverable, WampError
+from wamp_bridge_server.backends.base import (
+    CallOptions,
+    Unavailable,
+    Undeliverable,
+    WampError,
+)
 from wamp_bridge_server.config import CallConfig
 from wamp_bridge_server.errors import INVALID_ARGUMENT, RUNTIME_ERROR, UNAVAILABLE, NotFound
 from wamp_bridge_server.errors import Unavailable as UnavailableProblem
@@ -26,7 +31,7 @@ from wamp_bridge_server.store import CallRecord, StoreError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from wamp_bridge_server.backends.base import Backend
+    from wamp_bridge_server.backends.base import Backend, CancelMode
     from wamp_bridge_server.callbacks.outbox import Outbox
     from wamp_bridge_server.services.apps import App, Apps
     from wamp_bridge_server.services.inbox import Inbox
@@ -53,6 +58,7 @@ class Request:
     kwargs: Mapping[str, Any]
     timeout: float
     callback: str | None = None
+    cancel: CancelMode = "killnowait"
 
 
 @dataclass(slots=True, eq=False)
@@ -60,6 +66,7 @@ class _Running:
     """A call that this process makes."""
 
     record: CallRecord
+    options: CallOptions
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     refused: StoreError | None = field(default_factory=lambda: StoreError("the bridge ends"))
     task: asyncio.Task[None] | None = None
@@ -131,7 +138,8 @@ class AsynchronousCalls:
             created_at=self._clock(),
         )
         # A task makes it from the beginning, so that nobody who goes away can cut it in two.
-        running = self._running[identifier] = _Running(record)
+        running = _Running(record, CallOptions(cancel=request.cancel))
+        self._running[identifier] = running
         self._number[app.name] += 1
         running.task = asyncio.create_task(
             self._make(running, request, settlement), name=f"call {identifier}"
@@ -152,8 +160,14 @@ class AsynchronousCalls:
             raise NotFound(f'This app has no call "{identifier}".')
         return call
 
-    async def cancel(self, app: App, identifier: str) -> CallRecord:
+    async def cancel(self, app: App, identifier: str, mode: CancelMode | None = None) -> CallRecord:
         """Cancel a call; one that has ended stays as it is.
+
+        Args:
+            app: Who made it.
+            identifier: The call's.
+            mode: How; as the call itself said, if left out. With `kill` it goes on until the callee
+                has answered, and another mode may end it before.
 
         Raises:
             NotFound: As for `get`.
@@ -164,7 +178,9 @@ class AsynchronousCalls:
         if running is None or running.task is None:
             return call
         await running.begun.wait()
-        if not running.ended and not running.cancelled:
+        if mode is not None and not running.cancelled:
+            running.options.cancel = mode
+        if not running.ended and (not running.cancelled or mode not in {None, "kill"}):
             running.cancelled = True
             running.task.cancel()
         await asyncio.wait([running.task], timeout=CANCEL_SECONDS)
@@ -211,7 +227,11 @@ class AsynchronousCalls:
         session = self._backend.session(running.record.app)
         try:
             return await session.call(
-                request.procedure, request.args, request.kwargs, timeout=request.timeout
+                request.procedure,
+                request.args,
+                request.kwargs,
+                timeout=request.timeout,
+                options=running.options,
             )
         except WampError as error:
             return error
