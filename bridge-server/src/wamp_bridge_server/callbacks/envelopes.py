@@ -24,6 +24,8 @@ def invocation(invocation: Invocation, caller_app: str | None, deadline: float) 
     if caller_app is not None:
         details["caller_app"] = caller_app
     details["deadline"] = deadline
+    if invocation.progress is not None:
+        details["progress"] = True
     return encode_json(
         {
             "type": "invocation",
