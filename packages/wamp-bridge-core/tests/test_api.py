@@ -30,6 +30,7 @@ INTERNAL = {
     "_registry": ("Table",),
     "_requests": ("Outgoing", "Answer", "Failure", "Send", "Pause"),
     "_serving": ("Lookout", "Role"),
+    "_steps": ("Stepping",),
     "_stand_in": ("StandIn",),
 }
 

@@ -6,6 +6,7 @@ own, as `wamp_bridge.adapters.flask`.
 """
 
 from wamp_bridge.core._announce import Announcer
+from wamp_bridge.core._asgi import send_steps
 from wamp_bridge.core._async_app import AsyncWampBridgeBase
 from wamp_bridge.core._async_client import AsyncBridge
 from wamp_bridge.core._binding import Parameters
@@ -77,6 +78,7 @@ from wamp_bridge.core._registry import Handler, Registry
 from wamp_bridge.core._secrets import decode_secret, generate_secret
 from wamp_bridge.core._settings import Settings
 from wamp_bridge.core._signatures import RequestSigner
+from wamp_bridge.core._steps import AsyncLines, Lines
 from wamp_bridge.core._uris import Invoke, Match, check_uri, escape_segment, unescape_segment
 from wamp_bridge.core._webhooks import WebhookSigner
 
@@ -84,6 +86,7 @@ __all__ = [
     "Announcer",
     "ApplicationError",
     "AsyncBridge",
+    "AsyncLines",
     "AsyncWampBridgeBase",
     "BadRequest",
     "Bridge",
@@ -116,6 +119,7 @@ __all__ = [
     "InvocationDetails",
     "InvocationEnvelope",
     "Invoke",
+    "Lines",
     "ManifestEnvelope",
     "Match",
     "Mount",
@@ -161,5 +165,6 @@ __all__ = [
     "loads",
     "parse_envelope",
     "run_awaiting",
+    "send_steps",
     "unescape_segment",
 ]
