@@ -6,7 +6,7 @@ own, as `wamp_bridge.adapters.flask`.
 """
 
 from wamp_bridge.core._announce import Announcer
-from wamp_bridge.core._asgi import send_steps
+from wamp_bridge.core._asgi import until_gone, when_gone
 from wamp_bridge.core._async_app import AsyncWampBridgeBase
 from wamp_bridge.core._async_client import AsyncBridge
 from wamp_bridge.core._binding import Parameters
@@ -165,6 +165,7 @@ __all__ = [
     "loads",
     "parse_envelope",
     "run_awaiting",
-    "send_steps",
     "unescape_segment",
+    "until_gone",
+    "when_gone",
 ]

@@ -1,57 +1,70 @@
-"""An answer in steps over ASGI, whatever the framework: it ends when nobody is there to take it."""
+"""Who goes away before the answer is there, as ASGI tells it to all frameworks (ASGI 3.0)."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, MutableMapping
 
-    from wamp_bridge.core._messages import Response
-    from wamp_bridge.core._steps import AsyncLines
+    from wamp_bridge.core._messages import Request
 
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
-async def send_steps(response: Response, receive: Receive, send: Send) -> None:
-    """Send a response that has `async_lines` (ASGI 3.0).
-
-    Where the bridge goes away, the handler is cancelled or closed at once, and not only when its
-    next step can't be sent. It has cleaned up on return.
+async def when_gone(receive: Receive, request: Request, then: Callable[[], object]) -> None:
+    """Do something when the bridge has closed the connection; until then, wait.
 
     Args:
-        response: From `dispatch_async`.
-        receive: ASGI's, after the whole of the request.
-        send: ASGI's.
+        receive: ASGI's. All else that comes is more of a body that is too long, and is left where
+            it is.
+        request: What it waits for an answer to; is `gone` then.
+        then: What is to be done.
     """
-    lines = response.async_lines
-    if lines is None:
-        raise ValueError("the response is no answer in steps")
-    headers = [(name.encode(), value.encode("latin-1")) for name, value in response.headers.items()]
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    sending = asyncio.ensure_future(_send(lines, send))
-    leaving = asyncio.ensure_future(_left(receive))
+    if (await receive())["type"] == "http.disconnect":
+        request.gone.set()
+        then()
+
+
+async def until_gone(lines: AsyncIterable[bytes], receive: Receive) -> AsyncGenerator[bytes, None]:
+    """The lines of an answer in steps, for as long as the bridge takes them.
+
+    Not all servers and frameworks tell of who went away before the next line can't be sent, for
+    which the handler may take long. All of it runs in one task of its own, which nobody leaves
+    half way.
+
+    Args:
+        lines: `Response.async_lines`.
+        receive: ASGI's, after the whole of the request.
+    """
+    waiting: asyncio.Queue[bytes | None] = asyncio.Queue(1)
+    making = asyncio.ensure_future(_make(lines, waiting))
+    leaving = asyncio.ensure_future(_gone(receive, making))
     try:
-        await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
+        while (line := await waiting.get()) is not None:
+            yield line
+        await making
     finally:
-        sending.cancel()
         leaving.cancel()
-        await asyncio.wait([sending, leaving])
-    if not sending.cancelled():
-        sending.result()
+        making.cancel()
+        await asyncio.wait([leaving, making])
 
 
-async def _send(lines: AsyncLines, send: Send) -> None:
-    with suppress(OSError):  # as servers may say that nobody is there
-        async with aclosing(aiter(lines)) as made:
+async def _make(lines: AsyncIterable[bytes], waiting: asyncio.Queue[bytes | None]) -> None:
+    try:
+        async with aclosing(aiter(lines)) as made:  # type: ignore[type-var]  # a generator
             async for line in made:
-                await send({"type": "http.response.body", "body": line, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+                await waiting.put(line)
+        await waiting.put(None)
+    except asyncio.CancelledError:  # nobody wants more
+        while not waiting.empty():
+            waiting.get_nowait()
+        waiting.put_nowait(None)
 
 
-async def _left(receive: Receive) -> None:
+async def _gone(receive: Receive, making: asyncio.Future[None]) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+    making.cancel()

@@ -18,12 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from wamp_bridge.core import (
-    ConfigurationError,
-    Parameters,
-    current_request,
-    is_async_callable,
-)
+from wamp_bridge.core import ConfigurationError, Parameters, current_request, is_async_callable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
