@@ -31,6 +31,7 @@ INTERNAL = {
     "_requests": ("Outgoing", "Answer", "Failure", "Send", "Pause"),
     "_serving": ("Lookout", "Role"),
     "_steps": ("Stepping",),
+    "_streams": ("AsyncStreaming", "Reading", "Streaming"),
     "_stand_in": ("StandIn",),
 }
 

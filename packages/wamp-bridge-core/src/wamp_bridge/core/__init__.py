@@ -79,7 +79,15 @@ from wamp_bridge.core._secrets import decode_secret, generate_secret
 from wamp_bridge.core._settings import Settings
 from wamp_bridge.core._signatures import RequestSigner
 from wamp_bridge.core._steps import AsyncLines, Lines
-from wamp_bridge.core._uris import Invoke, Match, check_uri, escape_segment, unescape_segment
+from wamp_bridge.core._streams import AsyncSteps, Steps
+from wamp_bridge.core._uris import (
+    CancelMode,
+    Invoke,
+    Match,
+    check_uri,
+    escape_segment,
+    unescape_segment,
+)
 from wamp_bridge.core._webhooks import WebhookSigner
 
 __all__ = [
@@ -87,6 +95,7 @@ __all__ = [
     "ApplicationError",
     "AsyncBridge",
     "AsyncLines",
+    "AsyncSteps",
     "AsyncWampBridgeBase",
     "BadRequest",
     "Bridge",
@@ -96,6 +105,7 @@ __all__ = [
     "CallResult",
     "CallState",
     "CallTimeout",
+    "CancelMode",
     "Canceled",
     "Command",
     "ConfigurationError",
@@ -142,6 +152,7 @@ __all__ = [
     "ServerError",
     "Settings",
     "Source",
+    "Steps",
     "Subscription",
     "TooLarge",
     "TooManyRequests",

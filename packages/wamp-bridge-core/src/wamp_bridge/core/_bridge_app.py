@@ -16,7 +16,7 @@ from wamp_bridge.core._mount import Mount
 from wamp_bridge.core._registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 
     from wamp_bridge.core._announce import Announcer
     from wamp_bridge.core._async_client import AsyncBridge
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from wamp_bridge.core._dispatch import Dispatcher
     from wamp_bridge.core._messages import Request, Response, Source
     from wamp_bridge.core._settings import Settings
+    from wamp_bridge.core._streams import AsyncSteps, Beginning, Reading
     from wamp_bridge.core._uris import Invoke, Match
 
 _P = ParamSpec("_P")
@@ -233,6 +234,26 @@ class WampBridgeBase(BridgeApp, Calling):
 
     def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return self.bridge._ask(operation, *args, **kwargs)  # noqa: SLF001 - of our kind
+
+    def _chunks(
+        self, reading: Reading, begin: Beginning[_P], *args: _P.args, **kwargs: _P.kwargs
+    ) -> Generator[bytes, None, None]:
+        return self.bridge._chunks(reading, begin, *args, **kwargs)  # noqa: SLF001 - of our kind
+
+    def astream(
+        self,
+        procedure: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        options: Mapping[str, Any] | None = None,
+        full: bool = False,
+    ) -> AsyncSteps:
+        """As `stream`, for the asynchronous code that such a framework has, too."""
+        return self.async_bridge.stream(
+            procedure, args, kwargs, timeout=timeout, options=options, full=full
+        )
 
     async def acall(
         self,
