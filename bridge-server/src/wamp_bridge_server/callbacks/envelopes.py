@@ -11,7 +11,16 @@ if TYPE_CHECKING:
 
     from wamp_bridge_server.backends.base import Details, Event, Invocation, Result, WampError
 
-__all__ = ["NotJson", "error", "event", "invocation", "manifest", "result", "single_result"]
+__all__ = [
+    "NotJson",
+    "error",
+    "event",
+    "invocation",
+    "manifest",
+    "progress",
+    "result",
+    "single_result",
+]
 
 
 def invocation(invocation: Invocation, caller_app: str | None, deadline: float) -> bytes:
@@ -95,6 +104,25 @@ def error(
             "error": outcome.uri,
             "args": to_json(outcome.wamp_args),
             "kwargs": to_json(outcome.wamp_kwargs),
+        }
+    )
+
+
+def progress(call: str, procedure: str, callback: str, sequence: int, step: Result) -> bytes:
+    """The body for a progressive result of an asynchronous call; `sequence` counts from 0.
+
+    Raises:
+        NotJson: The callee gave what JSON lacks.
+    """
+    return encode_json(
+        {
+            "type": "progress",
+            "call": call,
+            "procedure": procedure,
+            "callback": callback,
+            "sequence": sequence,
+            "args": to_json(step.args),
+            "kwargs": to_json(step.kwargs),
         }
     )
 

@@ -138,7 +138,10 @@ def _request(
     if body.callback is not None:
         checked_url(body.callback, "the callback")
         checked_destination(body.callback, "the callback", ask.app.destinations)
-    return Request(procedure, args, kwargs, timeout, body.callback, _cancel_mode(body))
+    progress = body.options is not None and body.options.receive_progress
+    if progress and body.callback is None:
+        raise Unprocessable('"receive_progress" needs a callback to which the progress goes.')
+    return Request(procedure, args, kwargs, timeout, body.callback, _cancel_mode(body), progress)
 
 
 def _cancel_mode(body: bodies.Call) -> CancelMode:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from wamp_bridge_server.services.idempotency import Idempotency
     from wamp_bridge_server.services.publishing import Publishing
     from wamp_bridge_server.services.sources import Sources
+    from wamp_bridge_server.services.steps import StepRoom
 
     Handler = Callable[[Asking], Awaitable[web.StreamResponse]]
 
@@ -60,6 +61,7 @@ class HttpServer:
         sources: Sources,
         dead_letters: DeadLetterOffice,
         health: Health,
+        steps: StepRoom,
     ) -> None:
         self._limits = limits
         self.admission = Admission(limits)
@@ -69,7 +71,7 @@ class HttpServer:
         self._runner: web.AppRunner | None = None
         self.address: tuple[str, int] | None = None
         self.addresses: list[tuple[str, int]] = []
-        streamed = StreamedCalls(calls, limits.progress_bytes)
+        streamed = StreamedCalls(calls, steps)
         repeats = Repeats(idempotency)
         self._route(MessageRequests(calls, asynchronous, publishing, repeats, streamed))
         self._route_endpoints(EndpointRequests(endpoints))

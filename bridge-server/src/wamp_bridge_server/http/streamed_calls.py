@@ -33,12 +33,12 @@ class StreamedCalls:
 
     Args:
         calls: Makes them.
-        waiting_bytes: How much of their progress may wait for clients, all together.
+        room: How much of their progress may wait for clients, all together.
     """
 
-    def __init__(self, calls: Calls, waiting_bytes: int) -> None:
+    def __init__(self, calls: Calls, room: StepRoom) -> None:
         self._calls = calls
-        self._room = StepRoom(waiting_bytes)
+        self._room = room
 
     async def answer(
         self,

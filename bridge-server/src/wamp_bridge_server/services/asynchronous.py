@@ -26,6 +26,7 @@ from wamp_bridge_server.errors import INVALID_ARGUMENT, RUNTIME_ERROR, UNAVAILAB
 from wamp_bridge_server.errors import Unavailable as UnavailableProblem
 from wamp_bridge_server.services.outcomes import CANCELLED, Outcome, ending
 from wamp_bridge_server.services.persistence import Persistence
+from wamp_bridge_server.services.progress import POST_SECONDS, Reports
 from wamp_bridge_server.store import CallRecord, StoreError
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
 
     from wamp_bridge_server.backends.base import Backend, CancelMode
     from wamp_bridge_server.callbacks.outbox import Outbox
+    from wamp_bridge_server.callbacks.sender import Sender
     from wamp_bridge_server.services.apps import App, Apps
     from wamp_bridge_server.services.inbox import Inbox
+    from wamp_bridge_server.services.steps import StepRoom
     from wamp_bridge_server.store import Store
     from wamp_bridge_server.store.idempotency import Settlement
 
@@ -59,6 +62,7 @@ class Request:
     timeout: float
     callback: str | None = None
     cancel: CancelMode = "killnowait"
+    progress: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -84,6 +88,8 @@ class AsynchronousCalls:
         inbox: Inbox,
         outbox: Outbox,
         apps: Apps,
+        sender: Sender,
+        room: StepRoom,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._backend = backend
@@ -91,6 +97,8 @@ class AsynchronousCalls:
         self._inbox = inbox
         self._outbox = outbox
         self._apps = apps
+        self._sender = sender
+        self._steps = room
         self._clock = clock
         self._persistence = Persistence()
         self._running: dict[str, _Running] = {}
@@ -213,8 +221,14 @@ class AsynchronousCalls:
             await self._room.begin(record, settlement)
             running.refused = None
             running.begun.set()
-            outcome = await self._outcome(running, request)
-            running.ended = True  # no cancel comes in from here on
+            reports = self._reports(running, request)
+            try:
+                outcome = await self._outcome(running, request)
+                running.ended = True  # no cancel comes in from here on
+            except asyncio.CancelledError:
+                await _closed(reports, 0.0)
+                raise
+            await _closed(reports)
             await self._persistence.write(self._ending(record, outcome))
         except StoreError as error:
             running.refused = error
@@ -222,6 +236,14 @@ class AsynchronousCalls:
             running.begun.set()
             del self._running[record.id]
             self._number[record.app] -= 1
+
+    def _reports(self, running: _Running, request: Request) -> Reports | None:
+        """What posts the progress of a call, where that is asked for."""
+        if request.callback is None or not request.progress:
+            return None
+        reports = Reports(self._sender, self._steps, running.record, request.callback)
+        running.options.progress = reports.take
+        return reports
 
     async def _outcome(self, running: _Running, request: Request) -> Outcome:
         session = self._backend.session(running.record.app)
@@ -262,3 +284,8 @@ class AsynchronousCalls:
                 self._outbox.kept([ended.delivery], again=before)
 
         return write
+
+
+async def _closed(reports: Reports | None, within: float | None = None) -> None:
+    if reports is not None:
+        await reports.close(POST_SECONDS if within is None else within)

@@ -49,27 +49,31 @@ class Steps:
         traceback: TracebackType | None,
     ) -> None:
         self._ended = True
-        self._drop()
+        self.drop()
 
     def put(self, text: bytes) -> None:
         """Have a text wait; not after the end."""
-        if self._ended:
-            return
-        cost = len(text) + OVERHEAD_BYTES
-        if self._taken + cost > MAX_WAITING_BYTES or self._room.taken + cost > self._room.most:
+        if not self._ended and not self.offer(text):
             self.fail(Unavailable("The callee makes progress faster than the client reads it."))
-            return
+
+    def offer(self, text: bytes) -> bool:
+        """Have a text wait where there is room for it; whether there was."""
+        cost = len(text) + OVERHEAD_BYTES
+        most = min(MAX_WAITING_BYTES - self._taken, self._room.most - self._room.taken)
+        if self._ended or cost > most:
+            return False
         self._texts.append(text)
         self._taken += cost
         self._room.taken += cost
         self._news.set()
+        return True
 
     def fail(self, problem: Problem) -> None:
         """Take no more, and have `take` raise this at once."""
         if not self._ended:
             self._problem = problem
             self.end()
-            self._drop()
+            self.drop()
 
     def end(self) -> None:
         """Take no more; what waits is still there to be read."""
@@ -86,12 +90,26 @@ class Steps:
         if self._problem is not None:
             raise self._problem
         text = b"".join(self._texts)
-        self._drop()
+        self.drop()
         if not self._ended:
             self._news.clear()
         return text
 
-    def _drop(self) -> None:
+    async def take_one(self) -> bytes | None:
+        """The first that waits; waits for one. None when there is no more."""
+        while not self._texts:
+            if self._ended:
+                return None
+            self._news.clear()
+            await self._news.wait()
+        text = self._texts.popleft()
+        cost = len(text) + OVERHEAD_BYTES
+        self._taken -= cost
+        self._room.taken -= cost
+        return text
+
+    def drop(self) -> None:
+        """Let go of all that waits."""
         self._texts.clear()
         self._room.taken -= self._taken
         self._taken = 0

@@ -211,6 +211,16 @@ class BridgeApp:
             raise ConfigurationError(f"no @callback() of this app is named {callback!r}")
         return callback
 
+    def call_options(
+        self, callback: str | None, options: Mapping[str, Any] | None
+    ) -> Mapping[str, Any] | None:
+        """The options of a call, which asks for progress where its callback takes that."""
+        if callback is None or "://" in callback:
+            return options
+        handler = self.mount.registry.table(self.settings.prefix).callbacks[callback]
+        wants_progress = handler.options.get("progress", False)
+        return {"receive_progress": True, **(options or {})} if wants_progress else options
+
     def handle(
         self, request: Request, *, run_async: Callable[[Awaiting[Any]], Any] | None = None
     ) -> Response:
@@ -275,7 +285,7 @@ class WampBridgeBase(BridgeApp, Calling):
             kwargs,
             timeout=timeout,
             callback=self.checked_callback(callback),
-            options=options,
+            options=self.call_options(callback, options),
             idempotency_key=idempotency_key,
             full=full,
         )

@@ -33,6 +33,13 @@ class Calling(Streaming):
         """The callback of a call; whoever knows which there are refuses another."""
         return callback
 
+    def call_options(
+        self, callback: str | None, options: Mapping[str, Any] | None
+    ) -> Mapping[str, Any] | None:
+        """The options of a call; whoever knows that its callback takes progress asks for that."""
+        del callback
+        return options
+
     @overload
     def call(
         self,
@@ -123,7 +130,7 @@ class Calling(Streaming):
             kwargs,
             timeout=timeout,
             callback=self.checked_callback(callback),
-            options=options,
+            options=self.call_options(callback, options),
             idempotency_key=idempotency_key,
             full=full,
         )
@@ -161,7 +168,7 @@ class Calling(Streaming):
             kwargs,
             timeout=timeout,
             callback=self.checked_callback(callback),
-            options=options,
+            options=self.call_options(callback, options),
             idempotency_key=idempotency_key,
         )
 
@@ -237,6 +244,13 @@ class AsyncCalling(AsyncStreaming):
         """As in `Calling`."""
         return callback
 
+    def call_options(
+        self, callback: str | None, options: Mapping[str, Any] | None
+    ) -> Mapping[str, Any] | None:
+        """As in `Calling`."""
+        del callback
+        return options
+
     @overload
     async def call(
         self,
@@ -299,7 +313,7 @@ class AsyncCalling(AsyncStreaming):
             kwargs,
             timeout=timeout,
             callback=self.checked_callback(callback),
-            options=options,
+            options=self.call_options(callback, options),
             idempotency_key=idempotency_key,
             full=full,
         )
@@ -323,7 +337,7 @@ class AsyncCalling(AsyncStreaming):
             kwargs,
             timeout=timeout,
             callback=self.checked_callback(callback),
-            options=options,
+            options=self.call_options(callback, options),
             idempotency_key=idempotency_key,
         )
 
