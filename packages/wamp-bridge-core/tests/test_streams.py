@@ -211,3 +211,48 @@ async def test_a_fake_bridge_has_steps() -> None:
         assert next(failing) == "a"
         with pytest.raises(ApplicationError):
             next(failing)
+
+
+def test_a_callback_that_takes_progress_asks_for_it_and_gets_it() -> None:
+    app = WampBridgeBase({})
+    told: list[Any] = []
+    app.callback("watching", progress=True)(told.append)
+    app.callback("waiting")(told.append)
+    with FakeBridge() as fake:
+        fake.connect(app)
+        fake.expect_call("com.f", steps=[1, 2], returns="done", times=2)
+        app.call("com.f", callback="watching", options={"cancel_mode": "kill"})
+        assert fake.called[0].options == {"receive_progress": True, "cancel_mode": "kill"}
+        fake.deliver_outcomes()
+        *steps, outcome = told
+        assert [(step.sequence, step.result.value) for step in steps] == [(0, 1), (1, 2)]
+        assert outcome.value() == "done"
+        told.clear()
+        app.start_call("com.f", callback="waiting")
+        assert fake.called[1].options == {}
+        fake.deliver_outcomes()
+        assert [each.value() for each in told] == ["done"]
+
+
+async def test_a_fake_bridge_takes_the_steps_of_an_app() -> None:
+    app = WampBridgeBase({})
+
+    @app.rpc("com.count")
+    def count(wanted: int) -> Any:
+        yield from range(wanted)
+        return "done"
+
+    @app.rpc("com.fail")
+    async def fail() -> Any:
+        yield "step"
+        raise ApplicationError("com.closed")
+
+    with FakeBridge() as fake:
+        fake.connect(app)
+        steps: list[Any] = []
+        assert fake.invoke("com.count", [3], on_progress=steps.append) == "done"
+        assert fake.invoke("com.count", [3]) == "done"
+        assert steps == [0, 1, 2]
+        with pytest.raises(ApplicationError):
+            await fake.ainvoke("com.fail", on_progress=steps.append)
+        assert steps[3:] == ["step"]

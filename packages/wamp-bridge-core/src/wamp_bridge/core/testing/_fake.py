@@ -112,7 +112,8 @@ class FakeBridge(Deliveries):
             procedure: As the app's code names it, or the whole URI.
             args: The arguments, as they are given to `call`; any, if neither these are given
             kwargs: nor these.
-            steps: Its progress, for `stream`; each as the result is given.
+            steps: Its progress, for `stream` and for callbacks that take it; each as the result is
+                given.
             returns: The result; a `CallResult` for several, or for keyword results.
             raises: The error in its place.
             times: How often; None for any number of times, also never.
@@ -294,7 +295,8 @@ class FakeBridge(Deliveries):
             wants_steps = headers.get("accept") == EVENT_STREAM
             return _events(met.steps, answer) if wants_steps else answer
         if called.callback is not None:
-            self.owe_outcome(called, f"call_{number}", outcome)
+            steps = met.steps if called.options.get("receive_progress") else ()
+            self.owe_outcome(called, f"call_{number}", outcome, steps)
         self._outcomes[f"call_{number}"] = outcome
         pending = {"id": f"call_{number}", "status": "pending"}
         return _json(202, pending, location=f"/calls/call_{number}/")

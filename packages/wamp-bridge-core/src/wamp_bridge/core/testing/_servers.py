@@ -10,6 +10,7 @@ import asyncio
 import io
 import itertools
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
@@ -23,6 +24,21 @@ PLACE: Final = "http://testserver/wamp/"
 """Where tests mount a dispatcher, unless they say otherwise."""
 
 _CHUNK: Final = 64 * 1024
+
+
+def whole(response: Response) -> Response:
+    """A response in one piece, which may have come in steps."""
+    if response.lines is None:
+        return response
+    return replace(response, lines=None, body=b"".join(response.lines))
+
+
+async def awhole(response: Response) -> Response:
+    """The same for a response of `handle_async`."""
+    if response.async_lines is None:
+        return response
+    body = b"".join([line async for line in response.async_lines])
+    return replace(response, async_lines=None, body=body)
 
 
 class WsgiSender:
