@@ -74,6 +74,16 @@ class Response:
     async_lines: AsyncLines | None = field(default=None, compare=False, repr=False)
     error: Exception | None = field(default=None, compare=False, repr=False)
 
+    @property
+    def content(self) -> bytes | Lines | AsyncLines:
+        """The body, or the steps that come in its place."""
+        return self.lines or self.async_lines or self.body
+
+    @property
+    def whole(self) -> bool:
+        """Whether it comes in one piece, and not in steps."""
+        return isinstance(self.content, bytes)
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
