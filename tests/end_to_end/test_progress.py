@@ -14,6 +14,7 @@ from support.peers import ApplicationError, CallResult, joined
 from support.processes import Child, free_port
 from support.served import SECRET, ServedBridge
 from support.waiting import eventually
+from wamp_bridge.core import AsyncBridge, Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -162,6 +163,20 @@ async def test_a_fastapi_app_takes_the_steps_of_an_autobahn_callee(
         params = {"wanted": STEPS, "leave_at": STEPS // 2}
         answer = (await http.get(url, params=params)).json()
         assert len(answer["taken"]) == STEPS // 2 + 1
+        await eventually(lambda: callee.cancelled)
+
+
+async def test_a_cancelled_task_cancels_its_call(
+    bridge: ServedBridge, router: CrossbarRouter, namespace: str
+) -> None:
+    callee = Callee()
+    settings = Settings(url=bridge.url, token="token-of-bank")
+    async with joined(router.url) as peer, AsyncBridge(settings) as asking:
+        await peer.register(namespace, callee.count)
+        calling = asyncio.create_task(asking.call(namespace, [1]))
+        await eventually(lambda: peer.session._serving)
+        calling.cancel()
+        await asyncio.wait([calling])
         await eventually(lambda: callee.cancelled)
 
 
