@@ -271,5 +271,5 @@ def test_a_handler_that_yields_steps_has_no_dependencies(wamp: WampBridge) -> No
     def steps(session: Session) -> Iterator[str]:
         yield session
 
-    with pytest.raises(ConfigurationError, match="yields steps.*'session'"):
+    with pytest.raises(ConfigurationError, match=r"yields steps.*'session'"):
         wamp.rpc("com.steps")(steps)
