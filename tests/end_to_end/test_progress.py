@@ -90,7 +90,7 @@ async def until_served(peer: Peer, procedure: str, *args: Any) -> None:
     await eventually(served, within=20)
 
 
-async def test_a_flask_generator_behind_gunicorn_gives_an_autobahn_caller_its_steps(
+async def test_a_flask_generator_behind_gunicorn_and_an_autobahn_caller(
     flask_app: Served, router: CrossbarRouter, namespace: str
 ) -> None:
     procedure = f"{namespace}.count"
@@ -106,24 +106,20 @@ async def test_a_flask_generator_behind_gunicorn_gives_an_autobahn_caller_its_st
         assert await asyncio.wait_for(reply, 20) == "done"
         assert steps == list(range(STEPS))
         assert await peer.call(procedure, 3) == "done"
+        await a_caller_goes_away_half_way(peer, procedure, flask_app)
 
 
-async def test_a_flask_generator_is_closed_when_its_caller_goes_away_half_way(
-    flask_app: Served, router: CrossbarRouter, namespace: str
-) -> None:
-    procedure = f"{namespace}.count"
-    async with joined(router.url) as peer:
-        await until_served(peer, procedure, 0)
-        steps: list[int] = []
-        request, reply = peer.request_call(
-            procedure, [STEPS], {"slow_from": STEPS // 2}, on_progress=steps.append
-        )
-        await eventually(lambda: len(steps) > STEPS // 2)
-        peer.cancel(request)
-        with pytest.raises(ApplicationError, match="canceled"):
-            await reply
-        await eventually(lambda: flask_app.noted[-1] == "closed in stepping_flask")
-        assert len(flask_app.noted) < STEPS
+async def a_caller_goes_away_half_way(peer: Peer, procedure: str, app: Served) -> None:
+    before, steps = len(app.noted), list[int]()
+    request, reply = peer.request_call(
+        procedure, [STEPS], {"slow_from": STEPS // 2}, on_progress=steps.append
+    )
+    await eventually(lambda: len(steps) > STEPS // 2)
+    peer.cancel(request)
+    with pytest.raises(ApplicationError, match="canceled"):
+        await reply
+    await eventually(lambda: app.noted[-1] == "closed in stepping_flask")
+    assert len(app.noted) - before < STEPS
 
 
 class Callee:
@@ -145,7 +141,7 @@ class Callee:
             raise
 
 
-async def test_a_fastapi_app_takes_the_steps_of_an_autobahn_callee(
+async def test_a_fastapi_app_and_an_autobahn_callee(
     fastapi_app: Served, router: CrossbarRouter, namespace: str
 ) -> None:
     procedure, callee = f"{namespace}.theirs", Callee()
@@ -164,6 +160,7 @@ async def test_a_fastapi_app_takes_the_steps_of_an_autobahn_callee(
         answer = (await http.get(url, params=params)).json()
         assert len(answer["taken"]) == STEPS // 2 + 1
         await eventually(lambda: callee.cancelled)
+        await a_generator_is_cancelled_while_it_waits(peer, f"{namespace}.wait", fastapi_app)
 
 
 async def test_a_cancelled_task_cancels_its_call(
@@ -180,24 +177,11 @@ async def test_a_cancelled_task_cancels_its_call(
         await eventually(lambda: callee.cancelled)
 
 
-async def test_a_fastapi_generator_is_cancelled_while_it_waits(
-    fastapi_app: Served, router: CrossbarRouter, namespace: str
-) -> None:
-    procedure = f"{namespace}.wait"
-    async with joined(router.url) as peer:
-
-        async def first() -> tuple[int, Any] | None:
-            steps: list[str] = []
-            request, reply = peer.request_call(procedure, on_progress=steps.append)
-            await asyncio.wait([reply], timeout=0.5)
-            if reply.done():
-                assert reply.exception() is not None  # not served yet
-                return None
-            await eventually(lambda: steps == ["first"])
-            return request, reply
-
-        request, reply = await eventually(first, within=20)
-        peer.cancel(request)
-        with pytest.raises(ApplicationError, match="canceled"):
-            await reply
-        await eventually(lambda: fastapi_app.noted == ["cancelled"])
+async def a_generator_is_cancelled_while_it_waits(peer: Peer, procedure: str, app: Served) -> None:
+    steps: list[str] = []
+    request, reply = peer.request_call(procedure, on_progress=steps.append)
+    await eventually(lambda: steps == ["first"])
+    peer.cancel(request)
+    with pytest.raises(ApplicationError, match="canceled"):
+        await reply
+    await eventually(lambda: app.noted[-1] == "cancelled")
