@@ -21,6 +21,7 @@ from autobahn.wamp.exception import ApplicationError
 from autobahn.wamp.request import CallRequest, PublishRequest
 from autobahn.wamp.serializer import CBORSerializer, JsonSerializer, MsgPackSerializer
 from autobahn.wamp.types import (
+    CallOptions,
     CallResult,
     ComponentConfig,
     PublishOptions,
@@ -29,7 +30,14 @@ from autobahn.wamp.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Mapping,
+        Sequence,
+    )
 
 __all__ = ["ApplicationError", "CallResult", "Event", "Peer", "joined"]
 
@@ -78,14 +86,20 @@ class Peer:
         kwargs: Mapping[str, Any] | None = None,
         *,
         timeout: int | None = None,
+        on_progress: Callable[..., object] | None = None,
     ) -> tuple[int, asyncio.Future[Any]]:
         """Send a CALL; its request id (for `cancel`) and the future result."""
         session = self.session
         number = session._request_id_gen.next()
         reply: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        session._call_reqs[number] = CallRequest(number, procedure, reply, None)
+        options = None if on_progress is None else CallOptions(on_progress=on_progress)
+        session._call_reqs[number] = CallRequest(number, procedure, reply, options)
         named = dict(kwargs or {})
-        session.send(message.Call(number, procedure, list(args), named, timeout=timeout))
+        wanted = True if on_progress is not None else None
+        call = message.Call(
+            number, procedure, list(args), named, timeout=timeout, receive_progress=wanted
+        )
+        session.send(call)
         return number, reply
 
     def cancel(self, request: int, mode: str = "killnowait") -> None:
@@ -118,6 +132,8 @@ class Peer:
         **options: Any,
     ) -> Any:
         """Register a plain or async function; options as of `RegisterOptions`.
+
+        Of an async generator, what it yields is progress, save a `CallResult`, which is the result.
 
         Returns autobahn's registration, which has `unregister()`.
         """
@@ -214,7 +230,9 @@ class _Session(ApplicationSession):
         error, args, kwargs = "wamp.error.runtime_error", [], {}
         try:
             result = handler(*(invocation.args or ()), **(invocation.kwargs or {}))
-            if inspect.isawaitable(result):
+            if inspect.isasyncgen(result):
+                result = await self._last(invocation, result)
+            elif inspect.isawaitable(result):
                 result = await result
         except ApplicationError as problem:
             error, args, kwargs = problem.error, list(problem.args), problem.kwargs
@@ -228,6 +246,14 @@ class _Session(ApplicationSession):
             return
         kind = message.Invocation.MESSAGE_TYPE
         self.send(message.Error(kind, invocation.request, error, args=args, kwargs=kwargs))
+
+    async def _last(self, invocation: Any, steps: AsyncGenerator[Any, Any]) -> Any:
+        async with contextlib.aclosing(steps):
+            async for step in steps:
+                if isinstance(step, CallResult):
+                    return step
+                self.send(message.Yield(invocation.request, args=[step], progress=True))
+        return None
 
     def send(self, msg: Any) -> None:
         """Send a message of any kind; nothing where the connection is gone."""

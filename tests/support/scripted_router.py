@@ -70,6 +70,12 @@ class ScriptedRouter:
         assert self._writer is not None
         self._writer.write(_frame(kind, payload))
 
+    def pause(self, *, paused: bool) -> None:
+        """Read nothing of the latest connection, or go on."""
+        assert self._writer is not None
+        transport: Any = self._writer.transport
+        (transport.pause_reading if paused else transport.resume_reading)()
+
     def drop(self) -> None:
         """Close each connection."""
         for writer in self._writers:

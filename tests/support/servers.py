@@ -35,6 +35,8 @@ class CallbackServer:
 
     url: str = ""
     posted: list[Posted] = field(default_factory=list)
+    requests: list[web.Request] = field(default_factory=list)
+    """The same, for those who answer in steps, whose tasks end when the client goes away."""
     answering: Answering = lambda _posted: web.Response(status=204)
 
     def of_type(self, kind: str) -> list[Any]:
@@ -46,6 +48,7 @@ class CallbackServer:
         body = await request.read()
         posted = Posted(request.raw_path, dict(request.headers), body)
         self.posted.append(posted)
+        self.requests.append(request)
         answer = self.answering(posted)
         return await answer if isinstance(answer, Awaitable) else answer
 
@@ -58,7 +61,9 @@ async def callback_server(answering: Answering | None = None) -> AsyncIterator[C
         server.answering = answering
     application = web.Application()
     application.router.add_route("*", "/{rest:.*}", server.handle)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(
+        application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

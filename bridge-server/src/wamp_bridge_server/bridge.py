@@ -40,6 +40,7 @@ from wamp_bridge_server.services.recipients import Recipients
 from wamp_bridge_server.services.reconciler import Reconciler
 from wamp_bridge_server.services.reloading import Reloading
 from wamp_bridge_server.services.sources import Sources
+from wamp_bridge_server.services.steps import StepRoom
 from wamp_bridge_server.services.table import Endpoint, Table
 from wamp_bridge_server.store import Store
 
@@ -218,7 +219,10 @@ class Bridge:
         )
         self._reloading = Reloading(apps, table, endpoints, sources, reconciler, backend, outbox)
         calls = Calls(backend)
-        asynchronous = closing(AsynchronousCalls(backend, store, inbox, outbox, apps, clock.time))
+        steps = StepRoom(self._limits.progress_bytes)
+        asynchronous = closing(
+            AsynchronousCalls(backend, store, inbox, outbox, apps, sender, steps, clock.time)
+        )
         await asynchronous.start()
         idempotency = closing(Idempotency(store, clock.time))
         await idempotency.start()
@@ -240,6 +244,7 @@ class Bridge:
             health,
             directory,
             Recall(backend),
+            steps,
         )
         await self._listen(closing(server), own)
         authentication.authorities = self._authorities()

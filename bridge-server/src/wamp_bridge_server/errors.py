@@ -4,6 +4,7 @@
 
     Problem
     ├── Malformed              400  no JSON, or a member of the wrong JSON type
+    │   └── ClientGone              one that went away; nobody reads this
     ├── Unauthenticated        401  no or bad credentials
     ├── Forbidden              403  not allowed by the app's permissions, or under wamp.
     ├── NotFound               404  no such path or object, or another app's
@@ -100,6 +101,13 @@ class Malformed(Problem):
     """What can't be read: no JSON, or a member of the wrong JSON type."""
 
     status = HTTPStatus.BAD_REQUEST
+
+
+class ClientGone(Malformed):
+    """A client that went away before it was answered. Nobody reads this."""
+
+    def __init__(self) -> None:
+        super().__init__("The client has gone.")
 
 
 class Unauthenticated(Problem):

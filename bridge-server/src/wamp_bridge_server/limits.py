@@ -18,6 +18,7 @@ class Limits:
         requests: That are being answered.
         body_bytes: Of the bodies of those, together.
         invocations: That apps are serving, together.
+        progress_bytes: Of progressive results that wait for clients to read them, together.
     """
 
     connections: int = 16_384
@@ -25,6 +26,7 @@ class Limits:
     requests: int = 4_096
     body_bytes: int = 256 * 1024 * 1024
     invocations: int = 8_192
+    progress_bytes: int = 64 * 1024 * 1024
 
     @classmethod
     def of_this_process(cls) -> Limits:

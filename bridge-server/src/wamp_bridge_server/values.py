@@ -41,8 +41,12 @@ class BadBinary(ValueError):  # noqa: N818 - named for what the value is
     """A string that starts with U+0000 and is no base64 after it."""
 
 
-def load_json(text: bytes) -> Any:
+def load_json(text: bytes, *, outside: int = 0) -> Any:
     """Decode a JSON text of WAMP values.
+
+    Args:
+        text: The text.
+        outside: How many levels more are around it; below 0, how many more it may have itself.
 
     Raises:
         BadText: No JSON in UTF-8, a number beyond a double's range, or nested too deep.
@@ -54,7 +58,7 @@ def load_json(text: bytes) -> Any:
         raise BadText(why_no_json(error, text)) from None
     except RecursionError:
         raise BadText(_TOO_DEEP) from None
-    return admit(value, text)
+    return admit(value, text, outside=outside)
 
 
 def why_no_json(error: Exception, text: bytes) -> str:

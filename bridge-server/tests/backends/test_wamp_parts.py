@@ -104,6 +104,9 @@ class Line:
         self.paused = False
         self.last_received = asyncio.get_running_loop().time()
 
+    async def drained(self) -> None:
+        """Wait for nothing."""
+
     def pause(self, *, paused: bool) -> None:
         """Read nothing, or go on."""
         self.paused = paused

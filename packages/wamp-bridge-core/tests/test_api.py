@@ -30,6 +30,8 @@ INTERNAL = {
     "_registry": ("Table",),
     "_requests": ("Outgoing", "Answer", "Failure", "Send", "Pause"),
     "_serving": ("Lookout", "Role"),
+    "_steps": ("Stepping",),
+    "_streams": ("AsyncStreaming", "Reading", "Streaming"),
     "_stand_in": ("StandIn",),
 }
 

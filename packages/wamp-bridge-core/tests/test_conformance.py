@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -25,6 +27,46 @@ def decoded(request: Request) -> Request:
     return Request(request.method, unquote(request.path), request.headers, request.body)
 
 
+class Sender:
+    """Hands requests to an app, and takes as much of what it answers as is wanted."""
+
+    def __init__(self, app: WampBridgeBase) -> None:
+        self.app = app
+
+    def __call__(self, request: Request) -> Response:
+        return self.hang_up(request, None)
+
+    def hang_up(self, request: Request, after: int | None) -> Response:
+        answer = self.app.handle(decoded(request))
+        if answer.lines is None:
+            return answer
+        body = b"".join(islice(answer.lines, after))
+        answer.lines.close()
+        return replace(answer, body=body)
+
+
+class AsyncSender:
+    """The same for an asynchronous app."""
+
+    def __init__(self, app: WampBridgeBase) -> None:
+        self.app = app
+
+    async def __call__(self, request: Request) -> Response:
+        return await self.hang_up(request, None)
+
+    async def hang_up(self, request: Request, after: int | None) -> Response:
+        answer = await self.app.handle_async(decoded(request))
+        if answer.async_lines is None:
+            return answer
+        body = []
+        async with aclosing(aiter(answer.async_lines)) as lines:
+            async for line in lines:
+                body.append(line)
+                if len(body) == after:
+                    break
+        return replace(answer, body=b"".join(body))
+
+
 class TestSync(AdapterConformance):
     @contextmanager
     def mounted(
@@ -32,7 +74,7 @@ class TestSync(AdapterConformance):
     ) -> Iterator[Callable[[Request], Response]]:
         app = WampBridgeBase(settings)
         declare(app)
-        yield lambda request: app.handle(decoded(request))
+        yield Sender(app)
 
 
 class TestAsync(AdapterConformance):
@@ -42,11 +84,7 @@ class TestAsync(AdapterConformance):
     ) -> Iterator[Callable[[Request], Awaitable[Response]]]:
         app = WampBridgeBase(settings)
         declare(app)
-
-        async def send(request: Request) -> Response:
-            return await app.handle_async(decoded(request))
-
-        yield send
+        yield AsyncSender(app)
 
 
 LIMITED = """
@@ -59,6 +97,7 @@ from wamp_bridge.core.testing.conformance import AdapterConformance
 class TestLimited(AdapterConformance):
     kinds = ("sync",)
     concurrent = False
+    streams = False
 
     @contextmanager
     def mounted(self, declare, settings):
@@ -74,7 +113,7 @@ def test_what_an_adapter_lacks_it_has_no_tests_for(pytester: pytest.Pytester) ->
     result = pytester.runpytest_inprocess("--collect-only", "-q", *plugins)
     assert result.ret == 0
     result.stdout.fnmatch_lines("*test_an_event_and_its_details_arrive[[]sync[]]")
-    for lacking in ("*async*", "*test_two_calls_run_at_once*", "*skip*"):
+    for lacking in ("*async*", "*test_two_calls_run_at_once*", "*each_step*", "*skip*"):
         result.stdout.no_fnmatch_line(lacking)
 
 
@@ -93,13 +132,6 @@ def test_kinds_that_there_are_not_are_no_capability(kinds: Any) -> None:
 
 
 def test_what_sends_may_be_any_asynchronous_callable() -> None:
-    class Sender:
-        def __init__(self, app: WampBridgeBase) -> None:
-            self.app = app
-
-        async def __call__(self, request: Request) -> Response:
-            return await self.app.handle_async(decoded(request))
-
     class Mounted(AdapterConformance):
         @contextmanager
         def mounted(
@@ -107,7 +139,7 @@ def test_what_sends_may_be_any_asynchronous_callable() -> None:
         ) -> Iterator[Callable[[Request], Awaitable[Response]]]:
             app = WampBridgeBase(settings)
             declare(app)
-            yield Sender(app)
+            yield AsyncSender(app)
 
     with Mounted().served("async") as app:
         assert app.manifest()["procedures"]

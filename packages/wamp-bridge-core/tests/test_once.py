@@ -3,24 +3,28 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import threading
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from wamp_bridge.core import (
     Dispatcher,
+    Endpoint,
     EventDetails,
+    InvocationEnvelope,
     Once,
     OnceStore,
     Registry,
     Settings,
     Unavailable,
     generate_secret,
+    loads,
 )
-from wamp_bridge.core.testing import SignedBridge
+from wamp_bridge.core.testing import SignedBridge, signed_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable, Generator
     from pathlib import Path
 
 SECRET = generate_secret()
@@ -219,3 +223,41 @@ def test_the_processes_of_a_machine_share_a_file(tmp_path: Path) -> None:
     store.finish("k")
     assert not store.begin("k")
     results.close()
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_generator_is_done_when_it_has_come_to_its_end(
+    make: Callable[..., Once], *, asynchronous: bool
+) -> None:
+    once, registry, made = make(), Registry(), []
+
+    @once
+    def count() -> Generator[int, None, str]:
+        for number in range(3):
+            made.append(number)
+            yield number
+        return "done"
+
+    @once
+    async def acount() -> AsyncGenerator[int, None]:
+        for number in range(3):
+            made.append(number)
+            yield number
+
+    registry.rpc("f")(acount if asynchronous else count)
+    dispatcher = Dispatcher(registry, Settings(secrets=(SECRET,)))
+    envelope = InvocationEnvelope(Endpoint("f"), "f", details={"progress": True})
+
+    def steps(taken: int) -> list[Any]:
+        request = signed_request(envelope, secrets=[SECRET], delivery_id="msg_1")
+        answer = dispatcher.dispatch(request)
+        assert answer.lines is not None
+        lines = list(islice(answer.lines, taken))
+        answer.lines.close()
+        return [next(iter(loads(line))) for line in lines]
+
+    assert steps(2) == ["progress", "progress"]  # and goes away, so that it isn't done
+    assert steps(9) == ["progress"] * 3 + ["result"]
+    assert made == [0, 1, 0, 1, 2]
+    assert steps(9) == ["result"]
+    assert made == [0, 1, 0, 1, 2]

@@ -265,3 +265,11 @@ def test_what_marks_a_part_of_an_http_request_is_refused(wamp: WampBridge) -> No
                 with pytest.raises(ConfigurationError, match=rf"'page' is marked {name}\(\)"):
                     declare(function)
     assert wamp.registry.is_empty
+
+
+def test_a_handler_that_yields_steps_has_no_dependencies(wamp: WampBridge) -> None:
+    def steps(session: Session) -> Iterator[str]:
+        yield session
+
+    with pytest.raises(ConfigurationError, match=r"yields steps.*'session'"):
+        wamp.rpc("com.steps")(steps)

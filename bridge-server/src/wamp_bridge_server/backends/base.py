@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 Match = Literal["exact", "prefix", "wildcard"]
 Invoke = Literal["single", "roundrobin", "random", "first", "last"]
+CancelMode = Literal["skip", "kill", "killnowait"]
+"""How a call is cancelled (WAMP, "Call Canceling"): `skip` leaves the callee alone, the others tell
+it, and `kill` waits for what it answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,11 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """A call that arrived for a registration of an app; `uri` and `match` as registered."""
+    """A call that arrived for a registration of an app; `uri` and `match` as registered.
+
+    `progress` gives the caller a progressive result, and waits where the network can't take more
+    now; it raises `Undeliverable` for what can't be carried. None where the caller wants none.
+    """
 
     uri: str
     match: Match
@@ -49,6 +56,22 @@ class Invocation:
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
     details: Details
+    progress: Callable[[Result], Awaitable[None]] | None = field(default=None, compare=False)
+
+
+@dataclass(slots=True, eq=False)
+class CallOptions:
+    """How a call is made.
+
+    Attributes:
+        progress: Takes each progressive result, in order and before the result; without it, none is
+            asked for. It must not wait; it is told nothing after the call's end.
+        cancel: How it is cancelled, be it at its deadline or by whoever made it. May be changed
+            while the call is under way.
+    """
+
+    progress: Callable[[Result], None] | None = None
+    cancel: CancelMode = "killnowait"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +158,20 @@ class Session(Protocol):
         """Wait until its first attempt to join has had an outcome, whichever it was."""
 
     async def call(
-        self, procedure: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, timeout: float
+        self,
+        procedure: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        *,
+        timeout: float,
+        options: CallOptions | None = None,
     ) -> Result:
         """Call a procedure and wait for its result at most `timeout` seconds.
 
-        The deadline is kept here: when it passes, the call is cancelled (killnowait) and
+        The deadline is kept here: when it passes, the call is cancelled and
         `WampError("wamp.error.timeout")` raised. When the awaiting task is cancelled, so is the
-        call.
+        call; with the mode `kill`, the task then ends when the callee has answered, or at the
+        deadline, or when it is cancelled once more.
         """
 
     async def publish(

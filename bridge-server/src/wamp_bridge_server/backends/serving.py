@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -26,10 +28,15 @@ async def outcome_of(
     What can't be carried to the caller becomes an error that says so.
     """
     outcome: Result | WampError
+    give = invocation.progress
+    if give is not None:
+        invocation = replace(invocation, progress=partial(_checked, give))
     try:
         outcome = await serve(invocation)
     except WampError as error:
         outcome = error
+    except Undeliverable as error:  # a progressive result
+        return undeliverable(error)
     except Exception:  # whatever is wrong here, the caller must not wait for nothing
         log.exception("invocation failed", procedure=invocation.procedure)
         return WampError(RUNTIME_ERROR, ["The bridge failed to serve the call."])
@@ -42,6 +49,11 @@ async def outcome_of(
     except Undeliverable as error:
         return undeliverable(error)
     return outcome
+
+
+async def _checked(give: Callable[[Result], Awaitable[None]], step: Result) -> None:
+    check_arguments(step.args, step.kwargs)
+    await give(step)
 
 
 def undeliverable(error: Undeliverable) -> WampError:

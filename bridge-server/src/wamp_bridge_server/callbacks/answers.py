@@ -55,7 +55,7 @@ def result_of(answer: Answer) -> Result:
         raise WampError(
             RUNTIME_ERROR, [f"The app's answer is no JSON that WAMP can carry: {error}."]
         ) from None
-    if _media_type(answer.content_type) == RESULT_TYPE:
+    if media_type(answer.content_type) == RESULT_TYPE:
         return _full_result(value)
     return Result([value])
 
@@ -69,11 +69,22 @@ def failure_of(error: SendError) -> WampError:
     return WampError(UNAVAILABLE, ["The app could not be reached."])
 
 
+def result_in(document: Any) -> Result | None:
+    """What a document has in `args` and `kwargs`, empty where left out; None where it isn't one."""
+    args, kwargs = _payload(document)
+    return None if args is None or kwargs is None else Result(args, kwargs)
+
+
+def media_type(content_type: str) -> str:
+    """A media type without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
 def _full_result(value: Any) -> Result:
-    args, kwargs = _payload(value)
-    if args is None or kwargs is None:
+    result = result_in(value)
+    if result is None:
         raise WampError(RUNTIME_ERROR, [f'The app\'s {RESULT_TYPE} lacks "args" or "kwargs".'])
-    return Result(args, kwargs)
+    return result
 
 
 def _error_of(answer: Answer) -> WampError:
@@ -81,7 +92,7 @@ def _error_of(answer: Answer) -> WampError:
         value = load_json(answer.body)
     except (BadText, BadBinary):
         value = None  # an error page: its status is all that it says
-    if isinstance(value, dict) and _is_uri(value.get("error")):
+    if isinstance(value, dict) and is_uri(value.get("error")):
         args, kwargs = _payload(value)
         if args is not None and kwargs is not None:
             return WampError(value["error"], args, kwargs)
@@ -89,7 +100,7 @@ def _error_of(answer: Answer) -> WampError:
     return WampError(error, [f"The app answered with status {answer.status}."])
 
 
-def _is_uri(value: Any) -> bool:
+def is_uri(value: Any) -> bool:
     """Whether it is the URI of an error; a bad one would make the router drop the session."""
     if not isinstance(value, str):
         return False
@@ -109,7 +120,3 @@ def _payload(value: Any) -> tuple[list[Any] | None, dict[str, Any] | None]:
         args if isinstance(args, list) else None,
         kwargs if isinstance(kwargs, dict) else None,
     )
-
-
-def _media_type(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()

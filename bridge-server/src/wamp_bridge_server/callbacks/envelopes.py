@@ -18,6 +18,7 @@ __all__ = [
     "event",
     "invocation",
     "manifest",
+    "progress",
     "result",
     "single_result",
 ]
@@ -33,6 +34,8 @@ def invocation(invocation: Invocation, caller_app: str | None, deadline: float) 
     if caller_app is not None:
         details["caller_app"] = caller_app
     details["deadline"] = deadline
+    if invocation.progress is not None:
+        details["progress"] = True
     return encode_json(
         {
             "type": "invocation",
@@ -105,6 +108,25 @@ def error(
             "error": outcome.uri,
             "args": to_json(outcome.wamp_args),
             "kwargs": to_json(outcome.wamp_kwargs),
+        }
+    )
+
+
+def progress(call: str, procedure: str, callback: str, sequence: int, step: Result) -> bytes:
+    """The body for a progressive result of an asynchronous call; `sequence` counts from 0.
+
+    Raises:
+        NotJson: The callee gave what JSON lacks.
+    """
+    return encode_json(
+        {
+            "type": "progress",
+            "call": call,
+            "procedure": procedure,
+            "callback": callback,
+            "sequence": sequence,
+            "args": to_json(step.args),
+            "kwargs": to_json(step.kwargs),
         }
     )
 

@@ -8,22 +8,26 @@ one once more (protocol, section 3).
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from wamp_bridge_server.backends.base import WampError
 from wamp_bridge_server.callbacks import envelopes
-from wamp_bridge_server.callbacks.answers import failure_of, result_of
-from wamp_bridge_server.callbacks.sender import Failure, SendError
+from wamp_bridge_server.callbacks.answers import failure_of, media_type, result_of
+from wamp_bridge_server.callbacks.sender import Failure, SendError, head_of, read
+from wamp_bridge_server.callbacks.streams import STREAM_TYPE, streamed_result
 from wamp_bridge_server.errors import INVALID_ARGUMENT
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.values import NotJson
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from contextlib import AbstractContextManager
 
+    from aiohttp import ClientResponse
+
     from wamp_bridge_server.backends.base import Invocation, Result
-    from wamp_bridge_server.callbacks.sender import Answer, Sender
+    from wamp_bridge_server.callbacks.sender import Sender
 
 MAX_SECONDS = 30.0
 
@@ -71,24 +75,43 @@ async def invoke(
         raise WampError(
             INVALID_ARGUMENT, [f"This procedure is served over JSON, and {error}."]
         ) from None
+    reading = partial(_read, progress=invocation.progress)
     try:
-        answer = await _post(sender, app, callees, body, within)
+        return await _post(sender, app, callees, body, within, reading)
     except SendError as error:
         raise failure_of(error) from error
-    return result_of(answer)
+
+
+async def _read(
+    response: ClientResponse, progress: Callable[[Result], Awaitable[None]] | None
+) -> Result:
+    """The result that an app answers, in one piece or in steps.
+
+    Raises:
+        WampError: It answers an error, or what can't be read as a result.
+    """
+    head = head_of(response)
+    if head.accepted and not head.truncated and media_type(head.content_type) == STREAM_TYPE:
+        return await streamed_result(response.content.iter_any(), progress)
+    return result_of(await read(response))
 
 
 async def _post(
-    sender: Sender, app: str, callees: Sequence[Callee], body: bytes, within: float
-) -> Answer:
+    sender: Sender,
+    app: str,
+    callees: Sequence[Callee],
+    body: bytes,
+    within: float,
+    reading: Callable[[ClientResponse], Awaitable[Result]],
+) -> Result:
     message, end = new_id("msg"), time.monotonic() + within
     tried = callees if len(callees) > 1 else [*callees, *callees]
     for attempt, callee in enumerate(tried, 1):
         left = max(end - time.monotonic(), 0.0)
         try:
             with callee.serving():
-                return await sender.post(
-                    app, callee.url, body, message=message, attempt=attempt, within=left
+                return await sender.exchange(
+                    app, callee.url, body, reading, message=message, attempt=attempt, within=left
                 )
         except SendError as error:
             if error.failure is not Failure.REFUSED or attempt == len(tried):

@@ -13,10 +13,10 @@ import time
 from collections import defaultdict
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import aiohttp
 from yarl import URL
@@ -27,13 +27,15 @@ from wamp_bridge_server.callbacks.lookups import Lookups
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from aiohttp import AddrInfoType
     from aiohttp.abc import AbstractResolver
 
     from wamp_bridge.core import WebhookSigner
     from wamp_bridge_server.callbacks.destinations import Destinations
+
+T = TypeVar("T")
 
 MAX_ANSWER_BYTES = 1024 * 1024
 IDLE_SECONDS = 1.0
@@ -161,12 +163,29 @@ class Sender:
     async def post(
         self, app: str, url: str, body: bytes, *, message: str, attempt: int, within: float
     ) -> Answer:
-        """POST a body, signed with the app's secrets, and read the answer.
+        """POST a body, signed with the app's secrets, and read the answer; see `exchange`."""
+        return await self.exchange(
+            app, url, body, read, message=message, attempt=attempt, within=within
+        )
+
+    async def exchange(
+        self,
+        app: str,
+        url: str,
+        body: bytes,
+        reading: Callable[[aiohttp.ClientResponse], Awaitable[T]],
+        *,
+        message: str,
+        attempt: int,
+        within: float,
+    ) -> T:
+        """POST a body, signed with the app's secrets, and have the answer read.
 
         Args:
             app: Whose secrets sign.
             url: The callback URL.
             body: The JSON text.
+            reading: Reads the answer. A `ValueError` of its own would be taken for one of HTTP's.
             message: The `webhook-id`; the same over retries.
             attempt: Counted from 1.
             within: Seconds for all of it, connecting and reading included.
@@ -189,7 +208,7 @@ class Sender:
                     target, data=body, headers=headers, allow_redirects=False
                 ) as response,
             ):
-                return await _read(response)
+                return await reading(response)
         except TimeoutError:
             self._failed(app, url, Failure.LATE)
             raise SendError(Failure.LATE, f"no answer within {within:.3g} s") from None
@@ -257,7 +276,19 @@ class Sender:
         )
 
 
-async def _read(response: aiohttp.ClientResponse) -> Answer:
+def head_of(response: aiohttp.ClientResponse) -> Answer:
+    """An answer of which the body is not read; `truncated` where that can't be."""
+    return Answer(
+        status=response.status,
+        content_type=response.headers.get("Content-Type", ""),
+        body=b"",
+        retry_after=response.headers.get("Retry-After"),
+        truncated="Content-Encoding" in response.headers,
+    )
+
+
+async def read(response: aiohttp.ClientResponse) -> Answer:
+    """An answer with its body, as far as its limit."""
     parts, size = [], 0
     async for chunk in response.content.iter_any():
         parts.append(chunk)
@@ -265,13 +296,9 @@ async def _read(response: aiohttp.ClientResponse) -> Answer:
         if size > MAX_ANSWER_BYTES:
             response.close()
             break
-    return Answer(
-        status=response.status,
-        content_type=response.headers.get("Content-Type", ""),
-        body=b"".join(parts)[:MAX_ANSWER_BYTES],
-        retry_after=response.headers.get("Retry-After"),
-        truncated=size > MAX_ANSWER_BYTES or "Content-Encoding" in response.headers,
-    )
+    head = head_of(response)
+    whole = b"".join(parts)[:MAX_ANSWER_BYTES]
+    return replace(head, body=whole, truncated=head.truncated or size > MAX_ANSWER_BYTES)
 
 
 def _failure_of(error: Exception) -> Failure:

@@ -7,19 +7,51 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from wamp_bridge_server.callbacks.envelopes import single_result
 from wamp_bridge_server.errors import CallFailed, Problem
 from wamp_bridge_server.values import NotJson, encode_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from wamp_bridge_server.backends.base import Result
+
+PROTOCOL_HEADER = "wamp-bridge-protocol"
+PROTOCOL = "1"
+SERVER = "wamp-bridge"
+"""All that answers say of what runs here: neither a version nor a library's name."""
+
+REQUEST_ID = web.RequestKey("request_id", str)
+STREAM = web.RequestKey("stream", web.StreamResponse)
+"""The answer that has begun, and is not to be replaced by another."""
+
 PROBLEM_TYPE = "application/problem+json"
 INTERNAL_ERROR = "The bridge failed to do this; its log says why, under this request id."
+
+
+def stamp(request: web.Request, response: web.StreamResponse) -> None:
+    """Put what every answer carries into its headers."""
+    response.headers[PROTOCOL_HEADER] = PROTOCOL
+    response.headers["request-id"] = request[REQUEST_ID]
+    response.headers["Server"] = SERVER
 
 
 def answer(value: Any, status: int = HTTPStatus.OK) -> web.Response:
     """A JSON answer of a value that has been through `to_json`, or needs not."""
     return web.Response(body=_text(value), status=status, content_type="application/json")
+
+
+def result_members(result: Result) -> dict[str, Any]:
+    """The result of a call as it is told (protocol, section 2).
+
+    Raises:
+        CallFailed: It can't be told in JSON.
+    """
+    try:
+        args, kwargs = to_json(result.args), to_json(result.kwargs)
+    except NotJson as reason:
+        raise unreadable("returned", reason) from None
+    return {"result": single_result(args), "args": args, "kwargs": kwargs}
 
 
 def empty(status: int) -> web.Response:

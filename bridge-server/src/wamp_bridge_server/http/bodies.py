@@ -71,7 +71,10 @@ class _Payload(_Body):
 
 
 class CallOptions(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """The options of a call. None yet."""
+    """The options of a call, by WAMP's names; `cancel_mode` is the `mode` of its CANCEL."""
+
+    cancel_mode: str | None = None
+    receive_progress: bool = False
 
 
 class Call(_Payload):
@@ -80,6 +83,12 @@ class Call(_Payload):
     timeout: float | None = None
     callback: str | None = None
     options: CallOptions | None = None
+
+
+class CancelCall(_Body):
+    """`DELETE /calls/ID/`."""
+
+    mode: str | None = None
 
 
 class PublicationOptions(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -144,6 +153,7 @@ register = msgspec.json.Decoder(Register)
 subscribe = msgspec.json.Decoder(Subscribe)
 take_back = msgspec.json.Decoder(TakeBack)
 call = msgspec.json.Decoder(Call)
+cancel_call = msgspec.json.Decoder(CancelCall)
 publish = msgspec.json.Decoder(Publish)
 announce = msgspec.json.Decoder(Announce)
 withdraw = msgspec.json.Decoder(Withdraw)

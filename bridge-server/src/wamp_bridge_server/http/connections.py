@@ -16,14 +16,21 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
 from wamp_bridge_server.errors import RETRY_AFTER_SECONDS
-from wamp_bridge_server.http.answers import PROBLEM_TYPE, problem_document
-from wamp_bridge_server.http.gate import MAX_HEAD_BYTES, PROTOCOL, PROTOCOL_HEADER, SERVER, gate
+from wamp_bridge_server.http.answers import (
+    PROBLEM_TYPE,
+    PROTOCOL,
+    PROTOCOL_HEADER,
+    SERVER,
+    problem_document,
+)
+from wamp_bridge_server.http.gate import MAX_HEAD_BYTES, gate
 from wamp_bridge_server.http.handshakes import TlsListener
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.values import encode_json
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     from aiohttp import StreamReader
 
@@ -53,11 +60,13 @@ log = structlog.get_logger("wamp_bridge.http")
 class Connection(web.RequestHandler):
     """One connection of a client."""
 
-    __slots__ = ("_body", "_head_bytes", "_head_timer", "_server")
+    __slots__ = ("_body", "_head_bytes", "_head_timer", "_server", "on_lost")
 
     def __init__(self, server: _Server, **options: Any) -> None:
         super().__init__(server, **options)
         self._server = server
+        self.on_lost: Callable[[], object] | None = None
+        """Told when it is lost, by whoever answers a request that came by it."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Expect a first request, where there is room for one."""
@@ -75,6 +84,8 @@ class Connection(web.RequestHandler):
         """Expect nothing any more."""
         self._server.open -= 1
         self._head_came()
+        if self.on_lost is not None:
+            self.on_lost()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -19,17 +19,22 @@ from wamp_bridge_server.errors import (
     Unavailable,
     UnknownExpectation,
 )
-from wamp_bridge_server.http.answers import INTERNAL_ERROR, problem, problem_document
+from wamp_bridge_server.http import event_stream
+from wamp_bridge_server.http.answers import (
+    INTERNAL_ERROR,
+    PROTOCOL,
+    PROTOCOL_HEADER,
+    REQUEST_ID,
+    STREAM,
+    problem,
+    problem_document,
+    stamp,
+)
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.store import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-PROTOCOL_HEADER = "wamp-bridge-protocol"
-PROTOCOL = "1"
-SERVER = "wamp-bridge"
-"""All that answers say of what runs here: neither a version nor a library's name."""
 
 MAX_HEAD_BYTES = 32 * 1024
 _SEPARATORS = len(": \r\n")
@@ -46,7 +51,7 @@ async def gate(
     Stands before aiohttp's application and is no middleware of it, for not all that the
     application refuses passes through those.
     """
-    request_id = new_id("req")
+    request_id = request[REQUEST_ID] = new_id("req")
     started = time.perf_counter()
     try:
         _check_head(request)
@@ -62,9 +67,11 @@ async def gate(
         log.exception("request failed", request_id=request_id, path=request.path)
         status = HTTPStatus.INTERNAL_SERVER_ERROR
         response = problem_document(status, INTERNAL_ERROR, request_id)
-    response.headers[PROTOCOL_HEADER] = PROTOCOL
-    response.headers["request-id"] = request_id
-    response.headers["Server"] = SERVER
+    begun = request.get(STREAM)
+    if begun is None:
+        stamp(request, response)
+    elif response is not begun and isinstance(response, web.Response):
+        response = await event_stream.ended(request, begun, response)
     log.debug(
         "answered",
         request_id=request_id,

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from wamp_bridge_server.callbacks.envelopes import single_result
+from wamp_bridge_server.backends.base import CallOptions
 from wamp_bridge_server.errors import Problem, Unprocessable
-from wamp_bridge_server.http import bodies
-from wamp_bridge_server.http.answers import answer, empty, unreadable
+from wamp_bridge_server.http import bodies, event_stream
+from wamp_bridge_server.http.answers import answer, empty, result_members
+from wamp_bridge_server.http.hanging_up import while_connected
+from wamp_bridge_server.http.idempotency import HEADER as IDEMPOTENCY_KEY
 from wamp_bridge_server.http.idempotency import accepted, response_of
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.services.asynchronous import DEFAULT_SECONDS as DEFAULT_ASYNCHRONOUS_SECONDS
 from wamp_bridge_server.services.asynchronous import Request
 from wamp_bridge_server.services.calls import DEFAULT_SECONDS
 from wamp_bridge_server.services.checks import (
+    checked_cancel_mode,
     checked_destination,
     checked_timeout,
     checked_uri,
@@ -22,14 +26,14 @@ from wamp_bridge_server.services.checks import (
 )
 from wamp_bridge_server.services.outcomes import described
 from wamp_bridge_server.store import StoreError
-from wamp_bridge_server.values import NotJson, to_json
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from wamp_bridge_server.backends.base import Result
+    from wamp_bridge_server.backends.base import CancelMode
     from wamp_bridge_server.http.asking import Asking
     from wamp_bridge_server.http.idempotency import Repeats
+    from wamp_bridge_server.http.streamed_calls import StreamedCalls
     from wamp_bridge_server.services.asynchronous import AsynchronousCalls
     from wamp_bridge_server.services.calls import Calls
     from wamp_bridge_server.services.idempotency import HeldKey
@@ -47,13 +51,15 @@ class MessageRequests:
         asynchronous: AsynchronousCalls,
         publishing: Publishing,
         repeats: Repeats,
+        streamed: StreamedCalls,
     ) -> None:
         self._calls = calls
         self._asynchronous = asynchronous
         self._publishing = publishing
         self._repeats = repeats
+        self._streamed = streamed
 
-    async def call(self, ask: Asking) -> web.Response:
+    async def call(self, ask: Asking) -> web.StreamResponse:
         """`POST /call/PROCEDURE/`."""
         body = ask.body(bodies.call)
         procedure = checked_uri(ask.name)
@@ -65,10 +71,25 @@ class MessageRequests:
                 return await self._begin(ask, request, held)
 
             return await self._repeats.answer(ask, body, begin, "respond-async")
+        if body.options is not None and body.options.receive_progress:
+            raise Unprocessable(
+                '"receive_progress" is for calls with a callback; '
+                "those that are waited for are answered as text/event-stream."
+            )
         timeout = checked_timeout(body.timeout, DEFAULT_SECONDS)
+        if event_stream.is_wanted(ask.request):
+            if IDEMPOTENCY_KEY in ask.request.headers:
+                raise Unprocessable("A stream is not kept, so it can have no Idempotency-Key.")
+            return await self._streamed.answer(
+                ask, procedure, args, kwargs, timeout, _cancel_mode(body)
+            )
+        options = CallOptions(cancel=_cancel_mode(body))
 
-        async def call(_: HeldKey | None) -> web.Response:
-            return _result(await self._calls.call(ask.app, procedure, args, kwargs, timeout))
+        async def call(held: HeldKey | None) -> web.Response:
+            # What has a key goes on when its client hangs up, for it may be asked again.
+            async with nullcontext() if held is not None else while_connected(ask.request):
+                result = await self._calls.call(ask.app, procedure, args, kwargs, timeout, options)
+            return answer(result_members(result))
 
         return await self._repeats.answer(ask, body, call)
 
@@ -77,8 +98,10 @@ class MessageRequests:
         return answer(described(await self._asynchronous.get(ask.app, ask.name)))
 
     async def cancel_call(self, ask: Asking) -> web.Response:
-        """`DELETE /calls/ID/`."""
-        return answer(described(await self._asynchronous.cancel(ask.app, ask.name)))
+        """`DELETE /calls/ID/`; the mode stands in the query or in the body."""
+        asked = ask.body(bodies.cancel_call).mode or ask.request.query.get("mode")
+        mode = None if asked is None else checked_cancel_mode(asked)
+        return answer(described(await self._asynchronous.cancel(ask.app, ask.name, mode)))
 
     async def publish(self, ask: Asking) -> web.Response:
         """`POST /publish/TOPIC/`."""
@@ -115,7 +138,15 @@ def _request(
     if body.callback is not None:
         checked_url(body.callback, "the callback")
         checked_destination(body.callback, "the callback", ask.app.destinations)
-    return Request(procedure, args, kwargs, timeout, body.callback)
+    progress = body.options is not None and body.options.receive_progress
+    if progress and body.callback is None:
+        raise Unprocessable('"receive_progress" needs a callback to which the progress goes.')
+    return Request(procedure, args, kwargs, timeout, body.callback, _cancel_mode(body), progress)
+
+
+def _cancel_mode(body: bodies.Call) -> CancelMode:
+    mode = body.options.cancel_mode if body.options is not None else None
+    return "killnowait" if mode is None else checked_cancel_mode(mode)
 
 
 def _payload(ask: Asking, body: bodies.Call | bodies.Publish) -> tuple[list[Any], dict[str, Any]]:
@@ -134,15 +165,3 @@ def _respond_async(request: web.Request) -> bool:
         for value in request.headers.getall("Prefer", ())
         for preference in value.split(",")
     )
-
-
-def _result(result: Result) -> web.Response:
-    try:
-        return answer(_members(result))
-    except NotJson as reason:
-        raise unreadable("returned", reason) from None
-
-
-def _members(result: Result) -> dict[str, Any]:
-    args = to_json(result.args)
-    return {"result": single_result(args), "args": args, "kwargs": to_json(result.kwargs)}

@@ -19,6 +19,7 @@ from wamp_bridge_server.http.gate import check_protocol
 from wamp_bridge_server.http.idempotency import Repeats
 from wamp_bridge_server.http.messages import MessageRequests
 from wamp_bridge_server.http.sources import SourceRequests
+from wamp_bridge_server.http.streamed_calls import StreamedCalls
 
 if TYPE_CHECKING:
     import ssl
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
     from wamp_bridge_server.services.publishing import Publishing
     from wamp_bridge_server.services.recall import Recall
     from wamp_bridge_server.services.sources import Sources
+    from wamp_bridge_server.services.steps import StepRoom
 
-    Handler = Callable[[Asking], Awaitable[web.Response]]
+    Handler = Callable[[Asking], Awaitable[web.StreamResponse]]
 
 IDLE_SECONDS = 150.0
 """Longer than proxies keep an idle connection, who else send on one that is just being closed."""
@@ -64,6 +66,7 @@ class HttpServer:
         health: Health,
         directory: Directory,
         recall: Recall,
+        steps: StepRoom,
     ) -> None:
         self._limits = limits
         self.admission = Admission(limits)
@@ -73,7 +76,9 @@ class HttpServer:
         self._runner: web.AppRunner | None = None
         self.address: tuple[str, int] | None = None
         self.addresses: list[tuple[str, int]] = []
-        self._route(MessageRequests(calls, asynchronous, publishing, Repeats(idempotency)))
+        streamed = StreamedCalls(calls, steps)
+        repeats = Repeats(idempotency)
+        self._route(MessageRequests(calls, asynchronous, publishing, repeats, streamed))
         self._route_endpoints(EndpointRequests(endpoints))
         self._route_sources(SourceRequests(sources))
         self._route_dead_letters(DeadLetterRequests(dead_letters))
@@ -156,7 +161,7 @@ class HttpServer:
     def _add(self, method: str, path: str, handler: Handler) -> None:
         """Route a request of an app, with and without the last slash."""
 
-        async def handle(request: web.Request) -> web.Response:
+        async def handle(request: web.Request) -> web.StreamResponse:
             async with self.admission.request() as place:
                 ask = await self._authentication.asking(request, place)
                 check_protocol(request)

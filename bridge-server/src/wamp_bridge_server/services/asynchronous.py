@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from wamp_bridge_server.backends.base import Unavailable, Undeliverable, WampError
+from wamp_bridge_server.backends.base import (
+    CallOptions,
+    Unavailable,
+    Undeliverable,
+    WampError,
+)
 from wamp_bridge_server.backends.values import check_arguments
 from wamp_bridge_server.config import CallConfig
 from wamp_bridge_server.errors import (
@@ -28,15 +33,18 @@ from wamp_bridge_server.errors import (
 from wamp_bridge_server.errors import Unavailable as UnavailableProblem
 from wamp_bridge_server.services.outcomes import CANCELLED, Outcome, ending
 from wamp_bridge_server.services.persistence import Persistence
+from wamp_bridge_server.services.progress import POST_SECONDS, Reports
 from wamp_bridge_server.store import CallRecord, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from wamp_bridge_server.backends.base import Backend
+    from wamp_bridge_server.backends.base import Backend, CancelMode
     from wamp_bridge_server.callbacks.outbox import Outbox
+    from wamp_bridge_server.callbacks.sender import Sender
     from wamp_bridge_server.services.apps import App, Apps
     from wamp_bridge_server.services.inbox import Inbox
+    from wamp_bridge_server.services.steps import StepRoom
     from wamp_bridge_server.store import Store
     from wamp_bridge_server.store.idempotency import Settlement
 
@@ -60,6 +68,8 @@ class Request:
     kwargs: Mapping[str, Any]
     timeout: float
     callback: str | None = None
+    cancel: CancelMode = "killnowait"
+    progress: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -67,6 +77,7 @@ class _Running:
     """A call that this process makes."""
 
     record: CallRecord
+    options: CallOptions
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     refused: StoreError | None = field(default_factory=lambda: StoreError("the bridge ends"))
     task: asyncio.Task[None] | None = None
@@ -84,6 +95,8 @@ class AsynchronousCalls:
         inbox: Inbox,
         outbox: Outbox,
         apps: Apps,
+        sender: Sender,
+        room: StepRoom,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._backend = backend
@@ -91,6 +104,8 @@ class AsynchronousCalls:
         self._inbox = inbox
         self._outbox = outbox
         self._apps = apps
+        self._sender = sender
+        self._steps = room
         self._clock = clock
         self._persistence = Persistence()
         self._running: dict[str, _Running] = {}
@@ -143,7 +158,8 @@ class AsynchronousCalls:
             created_at=self._clock(),
         )
         # A task makes it from the beginning, so that nobody who goes away can cut it in two.
-        running = self._running[identifier] = _Running(record)
+        running = _Running(record, CallOptions(cancel=request.cancel))
+        self._running[identifier] = running
         self._number[app.name] += 1
         running.task = asyncio.create_task(
             self._make(running, request, settlement), name=f"call {identifier}"
@@ -164,8 +180,14 @@ class AsynchronousCalls:
             raise NotFound(f'This app has no call "{identifier}".')
         return call
 
-    async def cancel(self, app: App, identifier: str) -> CallRecord:
+    async def cancel(self, app: App, identifier: str, mode: CancelMode | None = None) -> CallRecord:
         """Cancel a call; one that has ended stays as it is.
+
+        Args:
+            app: Who made it.
+            identifier: The call's.
+            mode: How; as the call itself said, if left out. With `kill` it goes on until the callee
+                has answered, and another mode may end it before.
 
         Raises:
             NotFound: As for `get`.
@@ -176,7 +198,9 @@ class AsynchronousCalls:
         if running is None or running.task is None:
             return call
         await running.begun.wait()
-        if not running.ended and not running.cancelled:
+        if mode is not None and not running.cancelled:
+            running.options.cancel = mode
+        if not running.ended and (not running.cancelled or mode not in {None, "kill"}):
             running.cancelled = True
             running.task.cancel()
         await asyncio.wait([running.task], timeout=CANCEL_SECONDS)
@@ -209,8 +233,14 @@ class AsynchronousCalls:
             await self._room.begin(record, settlement)
             running.refused = None
             running.begun.set()
-            outcome = await self._outcome(running, request)
-            running.ended = True  # no cancel comes in from here on
+            reports = self._reports(running, request)
+            try:
+                outcome = await self._outcome(running, request)
+                running.ended = True  # no cancel comes in from here on
+            except asyncio.CancelledError:
+                await _closed(reports, 0.0)
+                raise
+            await _closed(reports)
             await self._persistence.write(self._ending(record, outcome))
         except StoreError as error:
             running.refused = error
@@ -219,11 +249,23 @@ class AsynchronousCalls:
             del self._running[record.id]
             self._number[record.app] -= 1
 
+    def _reports(self, running: _Running, request: Request) -> Reports | None:
+        """What posts the progress of a call, where that is asked for."""
+        if request.callback is None or not request.progress:
+            return None
+        reports = Reports(self._sender, self._steps, running.record, request.callback)
+        running.options.progress = reports.take
+        return reports
+
     async def _outcome(self, running: _Running, request: Request) -> Outcome:
         session = self._backend.session(running.record.app)
         try:
             return await session.call(
-                request.procedure, request.args, request.kwargs, timeout=request.timeout
+                request.procedure,
+                request.args,
+                request.kwargs,
+                timeout=request.timeout,
+                options=running.options,
             )
         except WampError as error:
             return error
@@ -254,3 +296,8 @@ class AsynchronousCalls:
                 self._outbox.kept([ended.delivery], again=before)
 
         return write
+
+
+async def _closed(reports: Reports | None, within: float | None = None) -> None:
+    if reports is not None:
+        await reports.close(POST_SECONDS if within is None else within)

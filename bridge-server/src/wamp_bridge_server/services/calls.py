@@ -12,7 +12,7 @@ from wamp_bridge_server.errors import Unavailable as UnavailableProblem
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from wamp_bridge_server.backends.base import Backend, Result
+    from wamp_bridge_server.backends.base import Backend, CallOptions, Result
     from wamp_bridge_server.services.apps import App
 
 DEFAULT_SECONDS = 30.0
@@ -33,6 +33,7 @@ class Calls:
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
         timeout: float,
+        options: CallOptions | None = None,
     ) -> Result:
         """Call and wait for the result at most `timeout` seconds.
 
@@ -46,7 +47,7 @@ class Calls:
         session = self._backend.session(app.name)
         self.under_way[procedure] += 1
         try:
-            return await session.call(procedure, args, kwargs, timeout=timeout)
+            return await session.call(procedure, args, kwargs, timeout=timeout, options=options)
         except WampError as error:
             raise CallFailed(error.uri, error.wamp_args, error.wamp_kwargs) from error
         except Unavailable as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from urllib.parse import urlsplit
 
 from wamp_bridge.core import InvalidURI, check_uri
-from wamp_bridge_server.backends.base import Invoke, Match
+from wamp_bridge_server.backends.base import CancelMode, Invoke, Match
 from wamp_bridge_server.config import DELIVERY_CHECKS
 from wamp_bridge_server.config.checks import Wrong
 from wamp_bridge_server.errors import Unprocessable
@@ -158,6 +158,18 @@ def checked_lease(seconds: float | None) -> float | None:
             f'"lease" must be {MIN_LEASE_SECONDS:.0f} to {MAX_LEASE_SECONDS:.0f} seconds.'
         )
     return seconds
+
+
+def checked_cancel_mode(mode: str) -> CancelMode:
+    """How a call is cancelled.
+
+    Raises:
+        Unprocessable: There is no such mode.
+    """
+    for known in get_args(CancelMode):
+        if mode == known:
+            return cast("CancelMode", known)
+    raise Unprocessable('A call is cancelled by the mode "skip", "kill" or "killnowait".')
 
 
 def checked_timeout(seconds: float | None, default: float) -> float:

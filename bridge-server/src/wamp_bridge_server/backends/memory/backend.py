@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from wamp_bridge_server.backends.base import (
+    CallOptions,
     Details,
     Event,
     Invocation,
@@ -38,6 +39,7 @@ FEATURES: Final = frozenset(
         "dealer.caller_identification",
         "dealer.pattern_based_registration",
         "dealer.registration_meta_api",
+        "dealer.progressive_call_results",
         "dealer.shared_registration",
     }
 )
@@ -183,15 +185,23 @@ class MemorySession:
         await self._decided.wait()
 
     async def call(
-        self, procedure: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, timeout: float
+        self,
+        procedure: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        *,
+        timeout: float,
+        options: CallOptions | None = None,
     ) -> Result:
         """See `backends.base.Session`."""
+        options = options or CallOptions()
         check_uri(procedure)
         check_arguments(args, kwargs)
         await self._ready()
         if procedure in META:
             return Result([META[procedure](self._realm, *args)])
         registration, callee = self._realm.callee(procedure)
+        progress = _Progress(options.progress) if options.progress is not None else None
         invocation = Invocation(
             registration.uri,
             registration.match,
@@ -199,13 +209,23 @@ class MemorySession:
             _copy(list(args)),
             _copy(dict(kwargs)),
             Details(self._me.session, self._me.authid, self._me.authrole, self._me.app, timeout),
+            progress,
         )
+        deadline = self._loop.time() + timeout
         task = self._sessions[callee.app].serve(invocation)
         try:
             await asyncio.wait([task], timeout=timeout)
+        except asyncio.CancelledError:
+            if options.cancel == "kill":
+                task.cancel()
+                await asyncio.wait([task], timeout=deadline - self._loop.time())
+            raise
         finally:
             expired = not task.done()
-            task.cancel()
+            if progress is not None:
+                progress.close()
+            if options.cancel != "skip":
+                task.cancel()
         if expired:
             raise WampError(TIMEOUT, [f"There was no answer within {timeout:g} s."])
         if task.cancelled():
@@ -327,6 +347,21 @@ class MemorySession:
             )
 
         return gets
+
+
+class _Progress:
+    """Gives a caller its progressive results, for as long as it waits for any."""
+
+    def __init__(self, take: Callable[[Result], None]) -> None:
+        self._take: Callable[[Result], None] | None = take
+
+    def close(self) -> None:
+        self._take = None
+
+    async def __call__(self, step: Result) -> None:
+        if self._take is not None:
+            self._take(Result(_copy(list(step.args)), _copy(dict(step.kwargs))))
+        await asyncio.sleep(0)  # as over a network, whoever takes it comes to do so
 
 
 def _copy(value: T) -> T:

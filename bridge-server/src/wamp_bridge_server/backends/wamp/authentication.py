@@ -17,10 +17,13 @@ if TYPE_CHECKING:
     from wamp_bridge_server.backends.wamp.settings import Identity
 
 _ROLES: Final = {
-    "caller": role.RoleCallerFeatures(caller_identification=True, call_canceling=True),
+    "caller": role.RoleCallerFeatures(
+        caller_identification=True, call_canceling=True, progressive_call_results=True
+    ),
     "callee": role.RoleCalleeFeatures(
         caller_identification=True,
         call_canceling=True,
+        progressive_call_results=True,
         pattern_based_registration=True,
         shared_registration=True,
         registration_revocation=True,

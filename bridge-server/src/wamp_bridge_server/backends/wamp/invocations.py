@@ -23,15 +23,18 @@ class Invocations:
     Args:
         serve: Gives the result or raises `WampError`; is cancelled when the caller cancels.
         send: Sends a message. Raises `Undeliverable` for what can't be sent.
+        drained: Waits until the network has taken most of what was sent.
     """
 
     def __init__(
         self,
         serve: Callable[[base.Invocation], Awaitable[Result]],
         send: Callable[[Yield | Error], None],
+        drained: Callable[[], Awaitable[None]],
     ) -> None:
         self._serve = serve
         self._send = send
+        self._drained = drained
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
     @property
@@ -44,6 +47,16 @@ class Invocations:
         task = asyncio.create_task(self._run(request, invocation))
         self._tasks[request] = task
         task.add_done_callback(lambda done: self._ended(request, done))
+
+    def progress(self, request: int) -> Callable[[Result], Awaitable[None]]:
+        """What gives the caller of an invocation its progressive results."""
+
+        async def give(step: Result) -> None:
+            if request in self._tasks:
+                self._send(Yield(request, list(step.args), dict(step.kwargs), progress=True))
+                await self._drained()
+
+        return give
 
     def interrupt(self, request: int) -> None:
         """Take an INTERRUPT: nobody waits for this one any more."""

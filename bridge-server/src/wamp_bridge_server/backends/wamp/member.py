@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from wamp_bridge_server.backends import base
-    from wamp_bridge_server.backends.base import Invoke, Listener, Match, PublishOptions
+    from wamp_bridge_server.backends.base import (
+        CallOptions,
+        Invoke,
+        Listener,
+        Match,
+        PublishOptions,
+    )
     from wamp_bridge_server.backends.wamp.settings import Address, Identity, Patience
 
 log = structlog.get_logger("wamp_bridge.router")
@@ -164,12 +170,18 @@ class Member:
         await self._tried.wait()
 
     async def call(
-        self, procedure: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, timeout: float
+        self,
+        procedure: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        *,
+        timeout: float,
+        options: CallOptions | None = None,
     ) -> base.Result:
         """See `backends.base.Session`."""
         if self._current is None and not self._tried.is_set():
             timeout -= await self._first_attempt(timeout)
-        return await self._operations.call(procedure, args, kwargs, timeout)
+        return await self._operations.call(procedure, args, kwargs, timeout, options)
 
     async def publish(
         self, topic: str, args: Sequence[Any], kwargs: Mapping[str, Any], options: PublishOptions

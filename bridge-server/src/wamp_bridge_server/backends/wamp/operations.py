@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autobahn.wamp import message
 
-from wamp_bridge_server.backends.base import Result, Unavailable, WampError
+from wamp_bridge_server.backends.base import CallOptions, Result, Unavailable, WampError
 from wamp_bridge_server.backends.values import check_arguments, check_ids, check_names, check_uri
 from wamp_bridge_server.backends.wamp.requests import Pattern
 from wamp_bridge_server.errors import (
@@ -58,29 +58,57 @@ class Operations:
             await asyncio.wait([session.ended, *under_way], return_when=first)
 
     async def call(
-        self, procedure: str, args: Sequence[Any], kwargs: Mapping[str, Any], timeout: float
+        self,
+        procedure: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        timeout: float,
+        options: CallOptions | None = None,
     ) -> Result:
         """Call; the deadline is kept here, and the router has a later one."""
+        options = options or CallOptions()
         check_uri(procedure)
         check_arguments(args, kwargs)
         self._check_room()
         backstop = self.session.backstop(math.ceil(timeout) + _BACKSTOP_SECONDS)
         number, future = self.session.requests.ask(
             lambda request: message.Call(
-                request, procedure, list(args), dict(kwargs), timeout=backstop
+                request,
+                procedure,
+                list(args),
+                dict(kwargs),
+                timeout=backstop,
+                receive_progress=True if options.progress is not None else None,
             ),
             message.Result,
             _result,
+            progress=options.progress,
         )
-        timer = self._loop.call_later(timeout, self._expire, number, timeout)
+        timer = self._loop.call_later(timeout, self._expire, number, timeout, options)
         try:
             result: Result = await future
         except asyncio.CancelledError:
-            self._give_up(number)
+            await self._cancel(number, options)
             raise
         finally:
             timer.cancel()
         return result
+
+    async def _cancel(self, number: int, options: CallOptions) -> None:
+        """Cancel a call that nobody waits for any more; with `kill`, wait for its callee."""
+        if options.cancel != "kill":
+            self._give_up(number, options)
+            return
+        future = self.session.requests.renew(number)
+        if future is None or not self._send_cancel(number, options):
+            self.session.requests.forget(number)
+            return
+        try:
+            await asyncio.wait([future])
+        finally:
+            self.session.requests.forget(number)
+            future.cancel()
+            _unheeded(future)
 
     async def bury(self, session: int) -> None:
         """Have the router end a session of ours that it may still take for alive.
@@ -241,17 +269,24 @@ class Operations:
         )
         return future
 
-    def _expire(self, number: int, timeout: float) -> None:
-        future = self._give_up(number)
+    def _expire(self, number: int, timeout: float, options: CallOptions) -> None:
+        future = self._give_up(number, options)
         if future is not None and not future.done():
             text = f"There was no answer within {timeout:g} s."
             future.set_exception(WampError(TIMEOUT, [text]))
 
-    def _give_up(self, number: int) -> asyncio.Future[Any] | None:
+    def _give_up(self, number: int, options: CallOptions) -> asyncio.Future[Any] | None:
         future = self.session.requests.forget(number)
-        if future is not None and "dealer.call_canceling" in self.session.features:
-            self.session.send(message.Cancel(number, message.Cancel.KILLNOWAIT))
+        if future is not None:
+            self._send_cancel(number, options)
         return future
+
+    def _send_cancel(self, number: int, options: CallOptions) -> bool:
+        """Tell the router, where it can cancel calls; whether it was told."""
+        if "dealer.call_canceling" not in self.session.features:
+            return False
+        self.session.send(message.Cancel(number, options.cancel))
+        return True
 
     def _check_room(self) -> None:
         if self.session.buffered > self._buffer_limit:

@@ -23,6 +23,7 @@ class _Request:
     accept: Callable[[Any], Any]
     undo: Callable[[Any], None] | None
     refuse: Callable[[WampError], None] | None
+    progress: Callable[[Any], None] | None
 
 
 class Requests:
@@ -56,6 +57,7 @@ class Requests:
         *,
         undo: Callable[[Any], None] | None = None,
         refuse: Callable[[WampError], None] | None = None,
+        progress: Callable[[Any], None] | None = None,
     ) -> tuple[int, asyncio.Future[Any]]:
         """Send a request; its id, and the future that its answer resolves.
 
@@ -65,17 +67,26 @@ class Requests:
             accept: Makes the future's value of a good answer, as soon as it is there.
             undo: Is given that value where nobody waits for it any more.
             refuse: Is told the error of a bad answer, as soon as it is there.
+            progress: Takes what `accept` makes of each good answer that isn't the last.
         """
         number = self._next
         self.tell(build)
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = _Request(future, reply, accept, undo, refuse)
+        self._waiting[number] = _Request(future, reply, accept, undo, refuse, progress)
         return number, future
 
     def forget(self, number: int) -> asyncio.Future[Any] | None:
         """Give a request up; its future where it was still under way."""
         request = self._waiting.pop(number, None)
         return None if request is None else request.future
+
+    def renew(self, number: int) -> asyncio.Future[Any] | None:
+        """Wait for a request's answer by another future, where the first was cancelled."""
+        request = self._waiting.get(number)
+        if request is None:
+            return None
+        request.future = asyncio.get_running_loop().create_future()
+        return request.future
 
     def answered(self, number: int, msg: Message) -> None:
         """Take a good answer. One that comes late is ignored."""
@@ -88,6 +99,14 @@ class Requests:
             request.future.set_result(value)
         elif request.undo is not None:
             request.undo(value)
+
+    def progressed(self, number: int, msg: Message) -> None:
+        """Take a good answer that isn't the last. One that nobody waits for is ignored."""
+        request = self._waiting.get(number)
+        if request is None or type(msg) is not request.reply or request.future.done():
+            return
+        if request.progress is not None:
+            request.progress(request.accept(msg))
 
     def refused(self, number: int, error: WampError) -> None:
         """Take a bad answer. One that comes late is ignored."""

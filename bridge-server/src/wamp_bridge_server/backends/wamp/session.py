@@ -71,7 +71,7 @@ class WampSession:
         self.requests = Requests(self._request)
         self.registrations = Holdings(PROCEDURE_EXISTS, NO_SUCH_REGISTRATION)
         self.subscriptions = Holdings(ALREADY_SUBSCRIBED, NO_SUCH_SUBSCRIPTION)
-        self.invocations = Invocations(serve, self.send)
+        self.invocations = Invocations(serve, self.send, self._drained)
         self.given_up = False
         """Whether it ended on our side alone, so that the router may not know of it."""
         self._receive = receive
@@ -88,7 +88,7 @@ class WampSession:
         self._goodbye: asyncio.Future[None] = loop.create_future()
         self._gone: asyncio.Future[None] = loop.create_future()
         self._handlers: dict[type, Callable[[Any], None]] = {
-            message.Result: self._answered,
+            message.Result: self._result,
             message.Published: self._answered,
             message.Registered: self._answered,
             message.Unregistered: self._answered,
@@ -196,6 +196,9 @@ class WampSession:
             raise Undeliverable(f"{len(payload)} bytes are more than the router takes")
         self._channel.send(payload)
 
+    async def _drained(self) -> None:
+        await self._channel.drained()
+
     def _request(self, msg: message.Message) -> None:
         if self.ended.done():
             raise Unavailable(self.ended.result())
@@ -274,6 +277,12 @@ class WampSession:
         else:
             self.requests.answered(msg.request, msg)
 
+    def _result(self, msg: message.Result) -> None:
+        if msg.progress:
+            self.requests.progressed(msg.request, msg)
+        else:
+            self.requests.answered(msg.request, msg)
+
     def _failed(self, msg: message.Error) -> None:
         self.requests.refused(msg.request, WampError(msg.error, msg.args or [], msg.kwargs or {}))
 
@@ -324,6 +333,7 @@ class WampSession:
             invocation.args or [],
             invocation.kwargs or {},
             details,
+            self.invocations.progress(invocation.request) if invocation.receive_progress else None,
         )
         self.invocations.start(invocation.request, arrived)
 

@@ -55,6 +55,9 @@ class Channel(Protocol):
     def buffered(self) -> int:
         """Bytes that the network did not take yet."""
 
+    async def drained(self) -> None:
+        """Wait until the network has taken most of what was sent, or the connection is gone."""
+
     def pause(self, *, paused: bool) -> None:
         """Read no further, or go on."""
 
@@ -117,6 +120,8 @@ class _Connection:
         self.factory: Any = None
         self._clock = loop.time
         self._receiver = receiver
+        self._writable = asyncio.Event()
+        self._writable.set()
 
     @property
     def buffered(self) -> int:
@@ -135,6 +140,15 @@ class _Connection:
             self.last_received = self._clock()  # nothing could be heard meanwhile
             self.transport.resume_reading()
 
+    async def drained(self) -> None:
+        await self._writable.wait()
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self._writable.set()
+
     def abort(self) -> None:
         if self.transport is not None:
             self.transport.abort()
@@ -144,6 +158,7 @@ class _Connection:
             self.opened.set_result(None)
 
     def _is_lost(self, reason: str) -> None:
+        self._writable.set()
         if not self.opened.done():
             self.opened.set_result(reason)
         elif not self.opened.cancelled() and self.opened.result() is None:

@@ -6,6 +6,7 @@ own, as `wamp_bridge.adapters.flask`.
 """
 
 from wamp_bridge.core._announce import Announcer
+from wamp_bridge.core._asgi import until_gone, when_gone
 from wamp_bridge.core._async_app import AsyncWampBridgeBase
 from wamp_bridge.core._async_client import AsyncBridge
 from wamp_bridge.core._binding import Parameters
@@ -85,13 +86,24 @@ from wamp_bridge.core._registry import Handler, Registry
 from wamp_bridge.core._secrets import decode_secret, generate_secret
 from wamp_bridge.core._settings import Settings
 from wamp_bridge.core._signatures import RequestSigner
-from wamp_bridge.core._uris import Invoke, Match, check_uri, escape_segment, unescape_segment
+from wamp_bridge.core._steps import AsyncLines, Lines
+from wamp_bridge.core._streams import AsyncSteps, Steps
+from wamp_bridge.core._uris import (
+    CancelMode,
+    Invoke,
+    Match,
+    check_uri,
+    escape_segment,
+    unescape_segment,
+)
 from wamp_bridge.core._webhooks import WebhookSigner
 
 __all__ = [
     "Announcer",
     "ApplicationError",
     "AsyncBridge",
+    "AsyncLines",
+    "AsyncSteps",
     "AsyncWampBridgeBase",
     "BadRequest",
     "BlockedLoop",
@@ -102,6 +114,7 @@ __all__ = [
     "CallResult",
     "CallState",
     "CallTimeout",
+    "CancelMode",
     "Canceled",
     "Command",
     "ConfigurationError",
@@ -125,6 +138,7 @@ __all__ = [
     "InvocationDetails",
     "InvocationEnvelope",
     "Invoke",
+    "Lines",
     "ManifestEnvelope",
     "Match",
     "Mount",
@@ -150,6 +164,7 @@ __all__ = [
     "ServerError",
     "Settings",
     "Source",
+    "Steps",
     "Subscription",
     "TooLarge",
     "TooManyRequests",
@@ -177,4 +192,6 @@ __all__ = [
     "parse_envelope",
     "run_awaiting",
     "unescape_segment",
+    "until_gone",
+    "when_gone",
 ]

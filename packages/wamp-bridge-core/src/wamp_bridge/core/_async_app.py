@@ -9,8 +9,11 @@ from wamp_bridge.core._callables import check_off_loop
 from wamp_bridge.core._calling import AsyncCalling
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from wamp_bridge.core._calling import Operation
     from wamp_bridge.core._messages import Source
+    from wamp_bridge.core._streams import Beginning, Reading
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -33,6 +36,11 @@ class AsyncWampBridgeBase(BridgeApp, AsyncCalling):
 
     async def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return await self.async_bridge._ask(operation, *args, **kwargs)  # noqa: SLF001 - of our kind
+
+    def _chunks(
+        self, reading: Reading, begin: Beginning[_P], *args: _P.args, **kwargs: _P.kwargs
+    ) -> AsyncGenerator[bytes, None]:
+        return self.async_bridge._chunks(reading, begin, *args, **kwargs)  # noqa: SLF001 - of our kind
 
     async def announce(self, *, wait: bool = False) -> Source:
         """Announce this app now; see `AsyncBridge.announce`. `announcer` does it by itself."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
 from wamp_bridge.core import _dead_letters as dead_letters
 from wamp_bridge.core import _directory as directory
 from wamp_bridge.core import _operations as operations
 from wamp_bridge.core._calling import AsyncCalling
-from wamp_bridge.core._requests import Pause
+from wamp_bridge.core._requests import Pause, answer_of
 from wamp_bridge.core._settings import for_requests
 from wamp_bridge.core._stand_in import stand_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import AsyncGenerator, Iterable, Mapping
 
     import httpx
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from wamp_bridge.core._operations import Removed
     from wamp_bridge.core._requests import Answer, Failure, Send
     from wamp_bridge.core._settings import Settings
+    from wamp_bridge.core._streams import Beginning, Reading
     from wamp_bridge.core._uris import Match
 
 _P = ParamSpec("_P")
@@ -182,6 +184,21 @@ class AsyncBridge(AsyncCalling):
             else:
                 came = await self._send(step)
 
+    async def _chunks(
+        self, reading: Reading, begin: Beginning[_P], *args: _P.args, **kwargs: _P.kwargs
+    ) -> AsyncGenerator[bytes, None]:
+        step = begin(self.settings, *args, **kwargs)
+        substitute = stand_in()
+        if substitute is not None:
+            reading.answered(answer_of(substitute.answer(self.settings, step.request)))
+            return
+
+        from wamp_bridge.core import _transport  # noqa: PLC0415 - see there
+
+        async with aclosing(_transport.stream_async(self._client(), step, reading)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
     async def _send(self, step: Send) -> Answer | Failure:
         substitute = stand_in()
         if substitute is not None:
@@ -189,9 +206,14 @@ class AsyncBridge(AsyncCalling):
 
         from wamp_bridge.core import _transport  # noqa: PLC0415 - see there
 
+        return await _transport.send_async(self._client(), step)
+
+    def _client(self) -> httpx.AsyncClient:
+        from wamp_bridge.core import _transport  # noqa: PLC0415 - see there
+
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:
             client = _transport.open_async_client(self.settings, self._transport)
             self._clients[loop] = client
-        return await _transport.send_async(client, step)
+        return client

@@ -6,7 +6,7 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from wamp_bridge.core._annotations import annotation_of, parameter_of_class
-from wamp_bridge.core._callables import layers, place_of, signature_of
+from wamp_bridge.core._callables import is_stepping, layers, place_of, signature_of
 from wamp_bridge.core._errors import ConfigurationError, InvalidArgument
 from wamp_bridge.core._messages import EventDetails, InvocationDetails, Outcome, Progress
 
@@ -61,7 +61,8 @@ class Parameters:
 
         Raises:
             ConfigurationError: That can't be told, for an annotation can't be evaluated; or a
-                parameter has a foreign mark.
+                parameter has a foreign mark; or the handler is a generator, which runs when the
+                framework has done its part.
         """
         signature = signature_of(function)
         if signature is None:
@@ -76,6 +77,11 @@ class Parameters:
             is_marked = any(isinstance(mark, marks) for mark in given)
             if is_marked or parameter.annotation in classes:
                 filled.append(parameter)
+        if filled and is_stepping(function):
+            raise ConfigurationError(
+                f"{place_of(function)} yields steps, and its framework takes what it gives for "
+                f"{filled[0].name!r} back before those are made: let it open that by itself"
+            )
         return cls(function, filled) if filled else None
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:

@@ -17,7 +17,7 @@ from wamp_bridge.core._mount import Mount
 from wamp_bridge.core._registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 
     from wamp_bridge.core._announce import Announcer
     from wamp_bridge.core._async_client import AsyncBridge
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from wamp_bridge.core._dispatch import Dispatcher
     from wamp_bridge.core._messages import Request, Response, Source
     from wamp_bridge.core._settings import Settings
+    from wamp_bridge.core._streams import AsyncSteps, Beginning, Reading
     from wamp_bridge.core._uris import Invoke, Match
 
 _P = ParamSpec("_P")
@@ -232,6 +233,16 @@ class BridgeApp:
             raise ConfigurationError(f"no @callback() of this app is named {callback!r}")
         return callback
 
+    def call_options(
+        self, callback: str | None, options: Mapping[str, Any] | None
+    ) -> Mapping[str, Any] | None:
+        """The options of a call, which asks for progress where its callback takes that."""
+        if callback is None or "://" in callback:
+            return options
+        handler = self.mount.registry.table(self.settings.prefix).callbacks[callback]
+        wants_progress = handler.options.get("progress", False)
+        return {"receive_progress": True, **(options or {})} if wants_progress else options
+
     def handle(
         self, request: Request, *, run_async: Callable[[Awaiting[Any]], Any] | None = None
     ) -> Response:
@@ -256,6 +267,26 @@ class WampBridgeBase(BridgeApp, Calling):
     def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return self.bridge._ask(operation, *args, **kwargs)  # noqa: SLF001 - of our kind
 
+    def _chunks(
+        self, reading: Reading, begin: Beginning[_P], *args: _P.args, **kwargs: _P.kwargs
+    ) -> Generator[bytes, None, None]:
+        return self.bridge._chunks(reading, begin, *args, **kwargs)  # noqa: SLF001 - of our kind
+
+    def astream(
+        self,
+        procedure: str,
+        args: Sequence[Any] | Mapping[str, Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        options: Mapping[str, Any] | None = None,
+        full: bool = False,
+    ) -> AsyncSteps:
+        """As `stream`, for the asynchronous code that such a framework has, too."""
+        return self.async_bridge.stream(
+            procedure, args, kwargs, timeout=timeout, options=options, full=full
+        )
+
     async def acall(
         self,
         procedure: str,
@@ -276,7 +307,7 @@ class WampBridgeBase(BridgeApp, Calling):
             kwargs,
             timeout=timeout,
             callback=self.checked_callback(callback),
-            options=options,
+            options=self.call_options(callback, options),
             idempotency_key=idempotency_key,
             full=full,
         )

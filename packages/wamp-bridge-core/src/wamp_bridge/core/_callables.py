@@ -33,12 +33,18 @@ def is_async_callable(function: Any) -> bool:
     return inspect.iscoroutinefunction(call)
 
 
+def is_stepping(function: Any) -> bool:
+    """Whether it is a generator function, of one kind or the other."""
+    plain = plain_of(function)
+    return inspect.isgeneratorfunction(plain) or inspect.isasyncgenfunction(plain)
+
+
 def run_awaiting(function: Awaiting[_T]) -> _T:
     """Call an asynchronous function and wait for its end, on a loop of its own.
 
     In this thread; or in another one, where a loop of this one is busy with us.
     """
-    if not _on_a_loop():
+    if not is_on_a_loop():
         return asyncio.run(function())
     context = contextvars.copy_context()
     with ThreadPoolExecutor(1) as executor:
@@ -54,7 +60,7 @@ def check_off_loop(instead: str) -> None:
     Raises:
         BlockedLoop: One runs; says what is to be done.
     """
-    if _on_a_loop():
+    if is_on_a_loop():
         raise BlockedLoop.explained(
             "this waits in its thread, and here it would hold up the event loop that runs in it: "
             f"write {instead} in an asynchronous function, or call this in another thread"
@@ -124,9 +130,19 @@ def layers(function: Any) -> Iterator[tuple[Any, Sequence[Any]]]:
             return
 
 
-def _on_a_loop() -> bool:
+def is_on_a_loop() -> bool:
+    """Whether a loop runs in this thread."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return False
     return True
+
+
+def is_cancelled() -> bool:
+    """Whether the running task is, and not only something that its handler has awaited."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # there is no loop
+        return False
+    return task is not None and task.cancelling() > 0

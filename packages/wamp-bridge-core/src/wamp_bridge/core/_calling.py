@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, overload
 
 from wamp_bridge.core import _calls as calls
+from wamp_bridge.core._streams import AsyncStreaming, Streaming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from wamp_bridge.core._messages import CallResult, CallState, PendingCall
     from wamp_bridge.core._requests import Exchange
     from wamp_bridge.core._settings import Settings
+    from wamp_bridge.core._uris import CancelMode
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -20,7 +22,7 @@ Operation: TypeAlias = "Callable[Concatenate[Settings, _P], Exchange[_T]]"
 """One of `_calls` or `_operations`."""
 
 
-class Calling(ABC):
+class Calling(Streaming):
     """What calls and publishes, and waits in its thread for what comes of it."""
 
     @abstractmethod
@@ -30,6 +32,13 @@ class Calling(ABC):
     def checked_callback(self, callback: str | None) -> str | None:
         """The callback of a call; whoever knows which there are refuses another."""
         return callback
+
+    def call_options(
+        self, callback: str | None, options: Mapping[str, Any] | None
+    ) -> Mapping[str, Any] | None:
+        """The options of a call; whoever knows that its callback takes progress asks for that."""
+        del callback
+        return options
 
     @overload
     def call(
@@ -94,7 +103,9 @@ class Calling(ABC):
             timeout: Seconds to wait for the result; `WAMP_BRIDGE_TIMEOUT` if left out.
             callback: Don't wait; the outcome goes to this URL, or to the `callback` handler of
                 this name.
-            options: WAMP's options of the call.
+            options: WAMP's options of the call: `cancel_mode` (`skip`, `kill`, `killnowait`), and
+                `receive_progress` where there is a callback, which a `callback` handler that is
+                declared with `progress` asks for by itself.
             idempotency_key: Of 1 to 255 ASCII characters, and for this call alone: with it, the
                 bridge makes the call once and keeps its answer for a day. A request that was cut
                 off is sent again, and so may you ask again after an error, with the same key.
@@ -119,7 +130,7 @@ class Calling(ABC):
             kwargs,
             timeout=timeout,
             callback=self.checked_callback(callback),
-            options=options,
+            options=self.call_options(callback, options),
             idempotency_key=idempotency_key,
             full=full,
         )
@@ -157,7 +168,7 @@ class Calling(ABC):
             kwargs,
             timeout=timeout,
             callback=self.checked_callback(callback),
-            options=options,
+            options=self.call_options(callback, options),
             idempotency_key=idempotency_key,
         )
 
@@ -173,9 +184,15 @@ class Calling(ABC):
         """
         return self._ask(calls.read_call, call)
 
-    def cancel_call(self, call: PendingCall | str) -> CallState:
-        """Cancel a call that is not waited for; how it stands then. One that has ended stays so."""
-        return self._ask(calls.cancel_call, call)
+    def cancel_call(self, call: PendingCall | str, mode: CancelMode | None = None) -> CallState:
+        """Cancel a call that is not waited for; how it stands then. One that has ended stays so.
+
+        Args:
+            call: What began it returned, or its id.
+            mode: `skip` leaves the callee alone, `kill` waits until it has ended, `killnowait` does
+                not; the last, or what the call's options say, if left out.
+        """
+        return self._ask(calls.cancel_call, call, mode)
 
     def publish(
         self,
@@ -216,7 +233,7 @@ class Calling(ABC):
         )
 
 
-class AsyncCalling(ABC):
+class AsyncCalling(AsyncStreaming):
     """What calls and publishes, and waits on its loop for what comes of it."""
 
     @abstractmethod
@@ -226,6 +243,13 @@ class AsyncCalling(ABC):
     def checked_callback(self, callback: str | None) -> str | None:
         """As in `Calling`."""
         return callback
+
+    def call_options(
+        self, callback: str | None, options: Mapping[str, Any] | None
+    ) -> Mapping[str, Any] | None:
+        """As in `Calling`."""
+        del callback
+        return options
 
     @overload
     async def call(
@@ -289,7 +313,7 @@ class AsyncCalling(ABC):
             kwargs,
             timeout=timeout,
             callback=self.checked_callback(callback),
-            options=options,
+            options=self.call_options(callback, options),
             idempotency_key=idempotency_key,
             full=full,
         )
@@ -313,7 +337,7 @@ class AsyncCalling(ABC):
             kwargs,
             timeout=timeout,
             callback=self.checked_callback(callback),
-            options=options,
+            options=self.call_options(callback, options),
             idempotency_key=idempotency_key,
         )
 
@@ -321,9 +345,11 @@ class AsyncCalling(ABC):
         """As `Bridge.read_call`, awaited."""
         return await self._ask(calls.read_call, call)
 
-    async def cancel_call(self, call: PendingCall | str) -> CallState:
+    async def cancel_call(
+        self, call: PendingCall | str, mode: CancelMode | None = None
+    ) -> CallState:
         """As `Bridge.cancel_call`, awaited."""
-        return await self._ask(calls.cancel_call, call)
+        return await self._ask(calls.cancel_call, call, mode)
 
     async def publish(
         self,

@@ -14,6 +14,9 @@ from wamp_bridge.core._requests import (
     KEY_HEADER,
     Answer,
     Exchange,
+    Outgoing,
+    Send,
+    encoded,
     json_of,
     payload,
 )
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from wamp_bridge.core._settings import Settings
+    from wamp_bridge.core._uris import CancelMode
+
+EVENT_STREAM: Final = "text/event-stream"
 
 _MAX_KEY_LENGTH: Final = 255
 _UNWRITABLE: Final = re.compile(r"[^ -~]")
@@ -69,6 +75,27 @@ def call(
     )
 
 
+def stream(
+    settings: Settings,
+    procedure: str,
+    args: Sequence[Any] | Mapping[str, Any] | None,
+    kwargs: Mapping[str, Any] | None,
+    *,
+    timeout: float | None,
+    options: Mapping[str, Any] | None,
+) -> Send:
+    """Call a procedure as a stream: sent once, and answered by events."""
+    seconds = budget(settings, timeout)
+    members = payload(args, kwargs)
+    members["options"] = dict(options) if options is not None else None
+    members["timeout"] = seconds
+    path, within = f"call/{_segment(settings, 'procedure', procedure)}/", seconds + GRACE_SECONDS
+    headers = {"accept": EVENT_STREAM}
+    return Send(
+        Outgoing("POST", path, encoded(members), within, repeatable=False, headers=headers), within
+    )
+
+
 def start_call(
     settings: Settings,
     procedure: str,
@@ -107,9 +134,12 @@ def read_call(settings: Settings, pending: PendingCall | str) -> Exchange[CallSt
     return ask("GET", _path(pending), None, settings.timeout, _state)
 
 
-def cancel_call(settings: Settings, pending: PendingCall | str) -> Exchange[CallState]:
+def cancel_call(
+    settings: Settings, pending: PendingCall | str, mode: CancelMode | None
+) -> Exchange[CallState]:
     """Cancel an asynchronous call: how it stands after that."""
-    return ask("DELETE", _path(pending), None, settings.timeout, _state)
+    query = "" if mode is None else f"?mode={mode}"
+    return ask("DELETE", _path(pending) + query, None, settings.timeout, _state)
 
 
 def publish(
@@ -173,7 +203,7 @@ def _result(answer: Answer) -> Any:
 
 
 def _full_result(answer: Answer) -> CallResult:
-    return _result_in(json_of(answer))
+    return result_in(json_of(answer))
 
 
 def _pending(answer: Answer) -> PendingCall:
@@ -188,7 +218,7 @@ def _state(answer: Answer) -> CallState:
     identifier, status = str(members.get("id")), str(members.get("status"))
     if "args" not in members:
         return CallState(identifier, status, CallResult(), None)
-    ended = _result_in(members)
+    ended = result_in(members)
     if "error" not in members:
         return CallState(identifier, status, ended, None)
     code = members.get("error_status")
@@ -198,7 +228,8 @@ def _state(answer: Answer) -> CallState:
     return CallState(identifier, status, CallResult(), error)
 
 
-def _result_in(members: Mapping[str, Any]) -> CallResult:
+def result_in(members: Mapping[str, Any]) -> CallResult:
+    """The full result that a document holds."""
     return CallResult(listed(members, "args"), dict(members.get("kwargs") or {}))
 
 

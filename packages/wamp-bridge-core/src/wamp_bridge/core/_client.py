@@ -10,12 +10,12 @@ from wamp_bridge.core import _dead_letters as dead_letters
 from wamp_bridge.core import _directory as directory
 from wamp_bridge.core import _operations as operations
 from wamp_bridge.core._calling import Calling
-from wamp_bridge.core._requests import Pause
+from wamp_bridge.core._requests import Pause, answer_of
 from wamp_bridge.core._settings import for_requests
 from wamp_bridge.core._stand_in import stand_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Generator, Iterable, Mapping
 
     import httpx
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from wamp_bridge.core._operations import Removed
     from wamp_bridge.core._requests import Answer, Failure, Send
     from wamp_bridge.core._settings import Settings
+    from wamp_bridge.core._streams import Beginning, Reading
     from wamp_bridge.core._uris import Match
 
 _P = ParamSpec("_P")
@@ -229,11 +230,29 @@ class Bridge(Calling):
             else:
                 came = self._send(step)
 
+    def _chunks(
+        self, reading: Reading, begin: Beginning[_P], *args: _P.args, **kwargs: _P.kwargs
+    ) -> Generator[bytes, None, None]:
+        step = begin(self.settings, *args, **kwargs)
+        substitute = stand_in()
+        if substitute is not None:
+            reading.answered(answer_of(substitute.answer(self.settings, step.request)))
+            return
+
+        from wamp_bridge.core import _transport  # noqa: PLC0415 - see there
+
+        yield from _transport.stream(self._client(), step, reading)
+
     def _send(self, step: Send) -> Answer | Failure:
         substitute = stand_in()
         if substitute is not None:
             return substitute.answer(self.settings, step.request)
 
+        from wamp_bridge.core import _transport  # noqa: PLC0415 - see there
+
+        return _transport.send(self._client(), step)
+
+    def _client(self) -> httpx.Client:
         from wamp_bridge.core import _transport  # noqa: PLC0415 - see there
 
         # By process, for a connection can't be shared with a parent. No lock, which a fork might
@@ -244,4 +263,4 @@ class Bridge(Calling):
             client = self._clients.setdefault(os.getpid(), made)
             if client is not made:
                 made.close()
-        return _transport.send(client, step)
+        return client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -18,7 +19,7 @@ from wamp_bridge.core._messages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from wamp_bridge.core._envelopes import (
         EventEnvelope,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         ProgressEnvelope,
         ResultEnvelope,
     )
+    from wamp_bridge.core._messages import Request
 
 _T = TypeVar("_T", int, str)
 Details: TypeAlias = InvocationDetails | EventDetails | Outcome | Progress
@@ -54,10 +56,21 @@ def current_request() -> Any:
     return current_delivery.get()[1]
 
 
+@contextmanager
+def delivered(delivery: tuple[Details, Any]) -> Iterator[None]:
+    """Run what is within for a delivery."""
+    token = current_delivery.set(delivery)
+    try:
+        yield
+    finally:
+        current_delivery.reset(token)
+
+
 def invocation_details(
-    envelope: InvocationEnvelope, delivery_id: str, headers: Mapping[str, str]
+    envelope: InvocationEnvelope, delivery_id: str, request: Request
 ) -> InvocationDetails:
     """The details of a call, as far as they are disclosed."""
+    headers = request.headers
     known = envelope.details
     deadline = known.get("deadline")
     return InvocationDetails(
@@ -71,6 +84,8 @@ def invocation_details(
         caller_authrole=_known(known, "caller_authrole", str),
         caller_app=_known(known, "caller_app", str),
         deadline=float(deadline) if isinstance(deadline, int | float) else None,
+        progress=known.get("progress") is True,
+        gone=request.gone,
     )
 
 

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 from wamp_bridge.core._answers import NO_CONTENT, error_answer, manifest_answer, result_answer
-from wamp_bridge.core._callables import run_awaiting
+from wamp_bridge.core._callables import is_cancelled, run_awaiting
 from wamp_bridge.core._deliveries import (
     current_delivery,
+    delivered,
     event_details,
     invocation_details,
     outcome_of,
@@ -43,23 +44,41 @@ from wamp_bridge.core._errors import (
     VerificationError,
     error_of,
 )
-from wamp_bridge.core._messages import JSON_TYPE
+from wamp_bridge.core._messages import JSON_TYPE, InvocationDetails, Response
+from wamp_bridge.core._steps import (
+    STREAM_TYPE,
+    AsyncLines,
+    Lines,
+    Stepping,
+    is_steps,
+    last_of,
+    result_of,
+)
 from wamp_bridge.core._uris import unescape_segment
 from wamp_bridge.core._webhooks import ID_HEADER, WebhookSigner
 
 if TYPE_CHECKING:
     import contextvars
-    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import (
+        Awaitable,
+        Callable,
+        Coroutine,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
     from types import TracebackType
 
     from wamp_bridge.core._callables import Awaiting
     from wamp_bridge.core._deliveries import Details
-    from wamp_bridge.core._messages import Endpoint, Request, Response
+    from wamp_bridge.core._messages import Endpoint, Request
     from wamp_bridge.core._registry import Handler, Registry
     from wamp_bridge.core._settings import Settings
 
 MAX_BODY: Final = 2 * 1024 * 1024
 """What the bridge takes from anybody is 1 MiB; an envelope and its details come on top."""
+
+_STREAMED: Final = {"content-type": STREAM_TYPE, "cache-control": "no-store"}
 
 _logger = logging.getLogger("wamp_bridge")
 
@@ -69,11 +88,12 @@ class HandlerCall:
 
     Attributes:
         handler: Whose function is called.
+        streams: Whether what a generator yields is wanted, and not its result alone.
         value: What it returned; set by the driver.
         error: What it raised, or None.
     """
 
-    __slots__ = ("_args", "_delivery", "_kwargs", "_token", "error", "handler", "value")
+    __slots__ = ("_args", "_kwargs", "_token", "delivery", "error", "handler", "streams", "value")
 
     def __init__(
         self,
@@ -87,19 +107,21 @@ class HandlerCall:
         self.error: Exception | None = None
         self._args = args
         self._kwargs = kwargs
-        self._delivery = delivery
+        self.delivery = delivery
+        self.streams = isinstance(delivery[0], InvocationDetails) and delivery[0].progress
         self._token: contextvars.Token[tuple[Details | None, Any]] | None = None
 
     def __call__(self) -> Any:
         try:
-            return self.handler.function(*self._args, **self._kwargs)
+            value = self.handler.function(*self._args, **self._kwargs)
+            return result_of(value) if inspect.isgenerator(value) and not self.streams else value
         except StopIteration as error:
             # No future takes one, so who waits for a thread's would wait for ever. A coroutine's
             # is this error, too (PEP 479).
             raise RuntimeError("the handler raised StopIteration") from error
 
     def __enter__(self) -> Self:
-        self._token = current_delivery.set(self._delivery)
+        self._token = current_delivery.set(self.delivery)
         return self
 
     def __exit__(
@@ -110,7 +132,7 @@ class HandlerCall:
     ) -> bool:
         if self._token is not None:
             current_delivery.reset(self._token)
-        if isinstance(error, asyncio.CancelledError) and not _is_cancelled():
+        if isinstance(error, asyncio.CancelledError) and not is_cancelled():
             self.error = RuntimeError("the handler awaited what was cancelled")
             self.error.__cause__ = error
             return True
@@ -158,13 +180,14 @@ class Dispatcher:
         """
         run = run_async or run_awaiting
         for step in self._flow(request):
+            if isinstance(step, Stepping):
+                return Response(200, _STREAMED, lines=Lines(step))
             if not isinstance(step, HandlerCall):
                 return step
             with step:
                 value = step()
-                if inspect.isawaitable(value):
-                    value = run(functools.partial(_awaited, value))
-                step.value = value
+                waiting = _awaiting(value, step)
+                step.value = value if waiting is None else run(waiting)
         raise AssertionError("the flow ends with a response")
 
     async def dispatch_async(
@@ -181,14 +204,17 @@ class Dispatcher:
         """
         run = run_sync or asyncio.to_thread
         for step in self._flow(request):
+            if isinstance(step, Stepping):
+                return Response(200, _STREAMED, async_lines=AsyncLines(step, run))
             if not isinstance(step, HandlerCall):
                 return step
             with step:
                 value = step() if step.handler.is_async else await run(step)
-                step.value = await value if inspect.isawaitable(value) else value
+                waiting = _awaiting(value, step)
+                step.value = value if waiting is None else await waiting()
         raise AssertionError("the flow ends with a response")
 
-    def _flow(self, request: Request) -> Iterator[HandlerCall | Response]:
+    def _flow(self, request: Request) -> Iterator[HandlerCall | Stepping | Response]:
         try:
             delivery_id = self._checked(request)
             envelope = parse_envelope(request.body)
@@ -203,7 +229,10 @@ class Dispatcher:
             yield NO_CONTENT
             return
         yield call
-        yield self._answer(call, request)
+        if call.streams and is_steps(call.value):
+            yield self._stepping(call, request)
+        else:
+            yield self._answer(call, request)
 
     def _checked(self, request: Request) -> str:
         """Refuse what the bridge can't have sent; the delivery's id."""
@@ -237,16 +266,35 @@ class Dispatcher:
             )
         return error_answer(error)
 
+    def _stepping(self, call: HandlerCall, request: Request) -> Stepping:
+        """The answer in steps that a handler's generator makes."""
+
+        def failed(error: Exception, is_meant: bool) -> bytes:
+            return self._error_answer(error, call, request, is_meant=is_meant).body + b"\n"
+
+        within = functools.partial(delivered, call.delivery)
+        return Stepping(call.value, within, failed, request.gone.set)
+
     def _answer(self, call: HandlerCall, request: Request) -> Response:
         """The answer to what a handler returned or raised."""
-        error = call.error
+        if call.error is not None:
+            return self._error_answer(call.error, call, request)
+        if call.handler.kind != "procedure":
+            return NO_CONTENT
         try:
-            if error is None:
-                return result_answer(call.value) if call.handler.kind == "procedure" else NO_CONTENT
-            told = self._registry.wamp_error(error)
+            return result_answer(call.value)
+        except BridgeError as unsuited:  # what it returned is none of JSON
+            return self._error_answer(unsuited, call, request, is_meant=False)
+
+    def _error_answer(
+        self, error: Exception, call: HandlerCall, request: Request, *, is_meant: bool = True
+    ) -> Response:
+        """The answer to an error: told, where it is meant for the caller, else logged."""
+        try:
+            told = self._registry.wamp_error(error) if is_meant else None
             if told is not None:
                 return dataclasses.replace(error_answer(told), error=error)
-        except BridgeError as unsuited:  # what it returned, or raised with, is none of JSON
+        except BridgeError as unsuited:  # what it was raised with is none of JSON
             error = unsuited
         _logger.error(
             "%s failed (request %s)",
@@ -265,7 +313,7 @@ class Dispatcher:
             handler = _matching(table.procedures, envelope.endpoint)
             if handler is None:
                 raise NoSuchProcedure(f"no procedure {envelope.endpoint.uri} is served here")
-            details: Any = invocation_details(envelope, delivery_id, request.headers)
+            details: Any = invocation_details(envelope, delivery_id, request)
             return _bound(handler, envelope.args, envelope.kwargs, (details, request.native))
         if isinstance(envelope, EventEnvelope):
             handler = _matching(table.topics, envelope.endpoint)
@@ -328,13 +376,13 @@ def _shown(text: str) -> str:
     return text[:200].encode("unicode_escape").decode("ascii")
 
 
-def _is_cancelled() -> bool:
-    """Whether the running task is, and not only something that its handler has awaited."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:  # there is no loop
-        return False
-    return task is not None and task.cancelling() > 0
+def _awaiting(value: Any, call: HandlerCall) -> Callable[[], Coroutine[Any, Any, Any]] | None:
+    """What waits for a handler's value; None where that is there."""
+    if inspect.isawaitable(value):
+        return functools.partial(_awaited, value)
+    if inspect.isasyncgen(value) and not call.streams:
+        return functools.partial(last_of, value)
+    return None
 
 
 async def _awaited(awaitable: Awaitable[Any]) -> Any:

@@ -6,6 +6,8 @@ are what handlers receive of an envelope; the rest is what the bridge tells of w
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from wamp_bridge.core._errors import BridgeError
+    from wamp_bridge.core._steps import AsyncLines, Lines
     from wamp_bridge.core._uris import Match
 
 JSON_TYPE: Final = "application/json"
@@ -34,6 +37,7 @@ class Request:
         headers: Names in any case; kept in lower case. Values in ASCII or latin-1.
         body: The octets as they came, which is what was signed.
         native: The framework's own request, for handlers that want it.
+        gone: Set by who learns that the bridge has closed the connection.
     """
 
     method: str
@@ -41,6 +45,7 @@ class Request:
     headers: Mapping[str, str]
     body: bytes = b""
     native: object = field(default=None, compare=False, repr=False)
+    gone: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         lowered = {name.lower(): value for name, value in self.headers.items()}
@@ -54,7 +59,10 @@ class Response:
     Attributes:
         status: HTTP's.
         headers: Names in lower case.
-        body: The octets.
+        body: The octets; none where the answer comes in steps.
+        lines: The answer in steps, each to be sent as it comes: of `dispatch`. To be closed, also
+            where not all of it is wanted.
+        async_lines: The same of `dispatch_async`; has `aclose`.
         error: What the handler raised, or what was wrong with its result: for a framework that
             then takes back what a request has done.
     """
@@ -62,7 +70,19 @@ class Response:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    lines: Lines | None = field(default=None, compare=False, repr=False)
+    async_lines: AsyncLines | None = field(default=None, compare=False, repr=False)
     error: Exception | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def content(self) -> bytes | Lines | AsyncLines:
+        """The body, or the steps that come in its place."""
+        return self.lines or self.async_lines or self.body
+
+    @property
+    def whole(self) -> bool:
+        """Whether it comes in one piece, and not in steps."""
+        return isinstance(self.content, bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +108,7 @@ class InvocationDetails:
         caller_authrole: The caller's role, where disclosed.
         caller_app: The caller's name where it is an app of the same bridge.
         deadline: Unix time in seconds after which nobody waits for the result.
+        progress: Whether the caller takes what a generator yields; else only its result.
     """
 
     procedure: str
@@ -100,6 +121,22 @@ class InvocationDetails:
     caller_authrole: str | None = None
     caller_app: str | None = None
     deadline: float | None = None
+    progress: bool = False
+    gone: threading.Event = field(default_factory=threading.Event, compare=False, repr=False)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until the deadline, 0 after it; None where there is none."""
+        return None if self.deadline is None else max(self.deadline - time.time(), 0.0)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether it is known that nobody waits for the result any more.
+
+        The deadline has passed, or the bridge has closed the connection, of which some servers tell
+        an app nothing before it answers. So true is certain, and false is not.
+        """
+        return self.gone.is_set() or self.seconds_left == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,12 @@ from wamp_bridge.core._settings import Settings
 from wamp_bridge.core._stand_in import stand_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from wamp_bridge.core._calling import Operation
     from wamp_bridge.core._registry import Registry
     from wamp_bridge.core._stand_in import StandIn
+    from wamp_bridge.core._streams import Beginning, Reading
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -140,3 +141,9 @@ class _CheckedBridge(Bridge):
     def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         self._check_wait()
         return super()._ask(operation, *args, **kwargs)
+
+    def _chunks(
+        self, reading: Reading, begin: Beginning[_P], *args: _P.args, **kwargs: _P.kwargs
+    ) -> Generator[bytes, None, None]:
+        self._check_wait()
+        return super()._chunks(reading, begin, *args, **kwargs)

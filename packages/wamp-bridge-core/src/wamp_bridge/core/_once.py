@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import os
 import sqlite3
 import threading
 import time
 from collections import OrderedDict
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
+from contextlib import aclosing, closing, contextmanager
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, cast
 
 from wamp_bridge.core._callables import is_async_callable
 from wamp_bridge.core._deliveries import current_details
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
+_Key: TypeAlias = "Callable[[], str | None]"
 
 KEEP_SECONDS: Final = 7 * 24 * 3600.0
 BUSY_SECONDS: Final = 60.0
@@ -57,7 +59,8 @@ class Once:
     A repeated delivery of what has succeeded is acknowledged without calling the handler. One
     that failed is done again. One that is being done elsewhere at this moment is refused, for the
     bridge to try later; after `busy` seconds it is taken for dead and done by the next. Called
-    otherwise than by a delivery, the function is just called.
+    otherwise than by a delivery, the function is just called. A generator is done
+    when it has come to its end.
 
     Args:
         store: The path of an SQLite file that the processes of a machine share, or a store of
@@ -91,41 +94,72 @@ class Once:
             delivery = current_details()
             return f"{delivery.delivery_id} {name}" if delivery and delivery.delivery_id else None
 
-        if is_async_callable(function):
+        if inspect.isasyncgenfunction(function):
+            run: Any = self._stepping_async(function, key)
+        elif inspect.isgeneratorfunction(function):
+            run = self._stepping(function, key)
+        elif is_async_callable(function):
+            run = self._running_async(function, key)
+        else:
+            run = self._running(function, key)
+        return cast("_Function", functools.wraps(function)(run))
 
-            @functools.wraps(function)
-            async def run_async(*args: Any, **kwargs: Any) -> Any:
-                mine = key()
-                if mine is None:
-                    return await function(*args, **kwargs)
-                # the store may be a file, which must not hold up the loop
-                if not await asyncio.to_thread(self._store.begin, mine):
-                    return None
-                with self._concluding(mine):
-                    return await function(*args, **kwargs)
-
-            return cast("_Function", run_async)
-
-        @functools.wraps(function)
+    def _running(self, function: Any, key: _Key) -> Any:
         def run(*args: Any, **kwargs: Any) -> Any:
             mine = key()
-            if mine is None:
-                return function(*args, **kwargs)
-            if not self._store.begin(mine):
+            if mine is not None and not self._store.begin(mine):
                 return None
             with self._concluding(mine):
                 return function(*args, **kwargs)
 
-        return cast("_Function", run)
+        return run
+
+    def _running_async(self, function: Any, key: _Key) -> Any:
+        async def run(*args: Any, **kwargs: Any) -> Any:
+            mine = key()
+            if mine is not None and not await self._begun(mine):
+                return None
+            with self._concluding(mine):
+                return await function(*args, **kwargs)
+
+        return run
+
+    def _stepping(self, function: Any, key: _Key) -> Any:
+        def run(*args: Any, **kwargs: Any) -> Any:
+            mine = key()
+            if mine is not None and not self._store.begin(mine):
+                return None
+            with self._concluding(mine):
+                return (yield from function(*args, **kwargs))
+
+        return run
+
+    def _stepping_async(self, function: Any, key: _Key) -> Any:
+        async def run(*args: Any, **kwargs: Any) -> Any:
+            mine = key()
+            if mine is not None and not await self._begun(mine):
+                return
+            with self._concluding(mine):
+                async with aclosing(function(*args, **kwargs)) as steps:
+                    async for step in steps:
+                        yield step
+
+        return run
+
+    async def _begun(self, key: str) -> bool:
+        # The store may be a file, which must not hold up the loop.
+        return await asyncio.to_thread(self._store.begin, key)
 
     @contextmanager
-    def _concluding(self, key: str) -> Iterator[None]:
+    def _concluding(self, key: str | None) -> Iterator[None]:
         try:
             yield
-        except BaseException:  # a cancelled task must be done again, too
-            self._store.forget(key)
+        except BaseException:  # a cancelled task, or one who goes away, must be done again, too
+            if key is not None:
+                self._store.forget(key)
             raise
-        self._store.finish(key)
+        if key is not None:
+            self._store.finish(key)
 
 
 class _Memory:

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from wamp_bridge.core._calls import EVENT_STREAM
 from wamp_bridge.core._messages import JSON_TYPE, PROTOCOL_HEADER, PROTOCOL_VERSION
-from wamp_bridge.core._requests import Answer, Failure
+from wamp_bridge.core._requests import Answer, Failure, error_of_failure
 from wamp_bridge.core._signatures import RequestSigner
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import AsyncGenerator, Generator
 
     from wamp_bridge.core._requests import Send
     from wamp_bridge.core._settings import Settings
+    from wamp_bridge.core._streams import Reading
 
 _CONNECT_SECONDS = 5.0
 
@@ -83,6 +85,44 @@ async def send_async(client: httpx.AsyncClient, step: Send) -> Answer | Failure:
         return _answer_of(await client.request(**_request_options(step)))
     except httpx.RequestError as error:
         return _failure_of(error)
+
+
+def stream(client: httpx.Client, step: Send, reading: Reading) -> Generator[bytes, None, None]:
+    """Send a request, and give what is answered as it comes.
+
+    Raises:
+        BridgeError: There is no answer, or it is an error, or it was cut off.
+    """
+    try:
+        with client.stream(**_request_options(step)) as response:
+            if _is_stream(response):
+                yield from response.iter_bytes()
+            else:
+                response.read()
+                reading.answered(_answer_of(response))
+    except httpx.RequestError as error:
+        raise error_of_failure(_failure_of(error)) from error
+
+
+async def stream_async(
+    client: httpx.AsyncClient, step: Send, reading: Reading
+) -> AsyncGenerator[bytes, None]:
+    """As `stream`, on a loop."""
+    try:
+        async with client.stream(**_request_options(step)) as response:
+            if _is_stream(response):
+                async for chunk in response.aiter_bytes():
+                    yield chunk
+            else:
+                await response.aread()
+                reading.answered(_answer_of(response))
+    except httpx.RequestError as error:
+        raise error_of_failure(_failure_of(error)) from error
+
+
+def _is_stream(response: httpx.Response) -> bool:
+    kind = response.headers.get("content-type", "")
+    return response.is_success and kind.startswith(EVENT_STREAM)
 
 
 def _client_options(settings: Settings) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote_to_bytes
 from wamp_bridge.core._errors import InvalidURI
 
 Match = Literal["exact", "prefix", "wildcard"]
+CancelMode = Literal["skip", "kill", "killnowait"]
 Invoke = Literal["single", "roundrobin", "random", "first", "last"]
 
 _MATCHES: Final = frozenset(get_args(Match))

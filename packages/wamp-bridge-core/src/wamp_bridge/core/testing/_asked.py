@@ -86,6 +86,7 @@ class Expectation:
         wanted: The arguments.
         outcome: A result or an error.
         times: How often; None for any number, none among them.
+        steps: What comes before the outcome, where it is asked for as a stream.
         met: How often it was asked.
     """
 
@@ -93,6 +94,7 @@ class Expectation:
     wanted: Payload
     outcome: CallResult | BridgeError
     times: int | None = 1
+    steps: Sequence[CallResult] = ()
     met: int = 0
 
     @property

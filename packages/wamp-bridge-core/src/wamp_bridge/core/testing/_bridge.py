@@ -26,7 +26,7 @@ from wamp_bridge.core._errors import (
     error_of,
     status_of,
 )
-from wamp_bridge.core._json import loads
+from wamp_bridge.core._json import AROUND, loads
 from wamp_bridge.core._messages import (
     ATTEMPT_HEADER,
     JSON_TYPE,
@@ -37,8 +37,10 @@ from wamp_bridge.core._messages import (
     Request,
     Response,
 )
+from wamp_bridge.core._steps import STREAM_TYPE
 from wamp_bridge.core._uris import escape_segment
 from wamp_bridge.core._webhooks import WebhookSigner
+from wamp_bridge.core.testing._servers import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -89,13 +91,21 @@ def signed_request(
     return Request("POST", path, {**sent, **(headers or {})}, body)
 
 
-def read_answer(response: Response) -> CallResult:
+def read_answer(
+    response: Response, on_progress: Callable[[Any], object] | None = None
+) -> CallResult:
     """What an answer to an invocation means to the caller (protocol, section 3).
+
+    Args:
+        response: The answer.
+        on_progress: Told of each step, where it comes in steps.
 
     Raises:
         BridgeError: The error that the caller would get.
     """
     value: Any = None
+    if response.headers.get("content-type", "").partition(";")[0] == STREAM_TYPE:
+        return _read_steps(response.body, on_progress)
     try:
         value = loads(response.body) if response.body.strip() else None
     except (InvalidJSON, InvalidValue):
@@ -110,6 +120,21 @@ def read_answer(response: Response) -> CallResult:
     if response.headers.get("content-type", "").partition(";")[0] == RESULT_TYPE:
         return CallResult(value["args"], value["kwargs"])
     return CallResult([value]) if response.body.strip() else CallResult()
+
+
+def _read_steps(body: bytes, on_progress: Callable[[Any], object] | None) -> CallResult:
+    for line in body.splitlines():
+        members = loads(line, around=AROUND)
+        if "error" in members:
+            uri = members["error"]
+            raise error_of(status_of(uri), uri, members["args"], members["kwargs"])
+        for kind, result in members.items():
+            step = CallResult(result["args"], result["kwargs"])
+            if kind == "result":
+                return step
+            if on_progress is not None:
+                on_progress(step.value)
+    raise error_of(500, RUNTIME_ERROR, ["the answer ended before its result"])
 
 
 class SignedBridge:
@@ -140,6 +165,7 @@ class SignedBridge:
         match: Match = "exact",
         details: Mapping[str, Any] | None = None,
         full: bool = False,
+        on_progress: Callable[[Any], object] | None = None,
     ) -> Any:
         """Call a procedure that the app serves.
 
@@ -151,6 +177,7 @@ class SignedBridge:
             match: How it is registered.
             details: What is disclosed of the caller: `caller`, `caller_authid`, ...
             full: Return the `CallResult`.
+            on_progress: Ask for progress, and be told each step.
 
         Returns:
             What the caller would get.
@@ -159,8 +186,10 @@ class SignedBridge:
             BridgeError: The error that the caller would get.
         """
         served = Endpoint(endpoint or procedure, match)
-        envelope = InvocationEnvelope(served, procedure, args, kwargs or {}, details or {})
-        result = read_answer(self.deliver(envelope, f"rpc/{escape_segment(served.uri)}/"))
+        told = {**(details or {}), **({"progress": True} if on_progress is not None else {})}
+        envelope = InvocationEnvelope(served, procedure, args, kwargs or {}, told)
+        answer = self.deliver(envelope, f"rpc/{escape_segment(served.uri)}/")
+        result = read_answer(answer, on_progress)
         return result if full else result.value
 
     def publish(
@@ -211,6 +240,7 @@ class SignedBridge:
         self, envelope: Envelope | bytes, path: str = "", *, delivery_id: str | None = None
     ) -> Response:
         """Send an envelope of any kind, or the octets of a body."""
-        return self._send(
-            signed_request(envelope, secrets=self._secrets, path=path, delivery_id=delivery_id)
+        request = signed_request(
+            envelope, secrets=self._secrets, path=path, delivery_id=delivery_id
         )
+        return whole(self._send(request))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import threading
 from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from wamp_bridge.core._calls import key_in
+from wamp_bridge.core._calls import EVENT_STREAM, key_in
 from wamp_bridge.core._errors import BridgeError, BridgeUnreachable, InvalidURI, NotFound
 from wamp_bridge.core._json import AROUND, dumps, loads
 from wamp_bridge.core._requests import Answer, Failure
@@ -101,6 +102,7 @@ class FakeBridge(Deliveries, KeptDeadLetters):
         args: Sequence[Any] | Mapping[str, Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
         *,
+        steps: Sequence[Any] = (),
         returns: Any = None,
         raises: BridgeError | type[BridgeError] | None = None,
         times: int | None = 1,
@@ -113,6 +115,8 @@ class FakeBridge(Deliveries, KeptDeadLetters):
             procedure: As the app's code names it, or the whole URI.
             args: The arguments, as they are given to `call`; any, if neither these are given
             kwargs: nor these.
+            steps: Its progress, for `stream` and for callbacks that take it; each as the result is
+                given.
             returns: The result; a `CallResult` for several, or for keyword results.
             raises: The error in its place.
             times: How often; None for any number of times, also never.
@@ -122,7 +126,8 @@ class FakeBridge(Deliveries, KeptDeadLetters):
             TypeError: `raises` is no error that the bridge answers with.
         """
         outcome = asked.outcome_of(returns, raises)
-        expected = Expectation(procedure, asked.wanted(args, kwargs), outcome, times)
+        progress = [asked.outcome_of(step, None) for step in steps]
+        expected = Expectation(procedure, asked.wanted(args, kwargs), outcome, times, progress)
         with self._lock:
             self._expected_calls.append(expected)
 
@@ -285,16 +290,20 @@ class FakeBridge(Deliveries, KeptDeadLetters):
         )
         with self._lock:
             self._calls.append(called)
-            outcome = _met(self._expected_calls, called)
+            met = _met(self._expected_calls, called)
             expected = [str(each) for each in self._expected_calls]
             number = len(self._calls)
-        if outcome is None:
+        if met is None:
             others = asked.listed("Expected were:", expected, "No calls were expected.")
             raise self._refuse(f"{called} was called, which was not expected.\n{others}")
+        outcome = met.outcome
         if called.callback is None and "prefer" not in headers:
-            return _outcome(outcome)
+            answer = _outcome(outcome)
+            wants_steps = headers.get("accept") == EVENT_STREAM
+            return _events(met.steps, answer) if wants_steps else answer
         if called.callback is not None:
-            self.owe_outcome(called, f"call_{number}", outcome)
+            steps = met.steps if called.options.get("receive_progress") else ()
+            self.owe_outcome(called, f"call_{number}", outcome, steps)
         self._outcomes[f"call_{number}"] = outcome
         pending = {"id": f"call_{number}", "status": "pending"}
         return _json(202, pending, location=f"/calls/call_{number}/")
@@ -319,7 +328,8 @@ class FakeBridge(Deliveries, KeptDeadLetters):
         options = members.get("options") or {}
         event = Published(uri, members["args"], members["kwargs"], options, key, settings)
         with self._lock:
-            outcome = _met(self._expected_events, event)
+            met = _met(self._expected_events, event)
+            outcome = None if met is None else met.outcome
             if not isinstance(outcome, BridgeError):
                 self._events.append(event)
             number = len(self._events)
@@ -348,14 +358,12 @@ class FakeBridge(Deliveries, KeptDeadLetters):
         return UnexpectedRequest(reason)
 
 
-def _met(
-    expected: Sequence[Expectation], made: Called | Published
-) -> CallResult | BridgeError | None:
-    """What the first expectation that is met says."""
+def _met(expected: Sequence[Expectation], made: Called | Published) -> Expectation | None:
+    """The first expectation that is met."""
     for each in expected:
         if not each.is_used_up and made.is_like(each.name, each.wanted):
             each.met += 1
-            return each.outcome
+            return each
     return None
 
 
@@ -366,6 +374,16 @@ def _outcome(outcome: CallResult | BridgeError) -> Answer | Failure:
         return _problem(outcome)
     members = {"args": outcome.args, "kwargs": outcome.kwargs}
     return _json(200, {"result": outcome.value, **members})
+
+
+def _events(steps: Sequence[CallResult], answer: Answer | Failure) -> Answer | Failure:
+    """An answer as the last of several events."""
+    if isinstance(answer, Failure):
+        return answer
+    told = [("progress", dumps({"args": s.args, "kwargs": s.kwargs}, around=AROUND)) for s in steps]
+    told.append(("result" if answer.status == HTTPStatus.OK else "error", answer.body))
+    body = b"".join(b"event: %s\ndata: %s\n\n" % (name.encode(), data) for name, data in told)
+    return Answer(200, {"content-type": EVENT_STREAM}, body)
 
 
 def _problem(error: BridgeError, *, of_wamp: bool = True) -> Answer:

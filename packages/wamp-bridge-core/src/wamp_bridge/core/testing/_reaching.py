@@ -16,6 +16,7 @@ from wamp_bridge.core._envelopes import (
     EventEnvelope,
     InvocationEnvelope,
     ManifestEnvelope,
+    ProgressEnvelope,
     ResultEnvelope,
 )
 from wamp_bridge.core._errors import BridgeError, InvalidJSON, InvalidValue
@@ -24,7 +25,7 @@ from wamp_bridge.core._messages import CallResult, Endpoint, Request
 from wamp_bridge.core._requests import payload
 from wamp_bridge.core._uris import escape_segment
 from wamp_bridge.core.testing._bridge import read_answer, signed_request
-from wamp_bridge.core.testing._servers import PLACE, asgi_sender, wsgi_sender
+from wamp_bridge.core.testing._servers import PLACE, asgi_sender, awhole, whole, wsgi_sender
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
@@ -59,7 +60,7 @@ class Deliveries:
         self._manifest: Mapping[str, Any] | None = None
         self._numbers = itertools.count(1)
         self._unexpected: list[str] = []
-        self._owed: list[tuple[Called, str, CallResult | BridgeError]] = []
+        self._owed: list[tuple[Called, str, CallResult | BridgeError, Sequence[CallResult]]] = []
 
     def connect(self, app: BridgeApp | Callable[..., Any], at: str = PLACE) -> None:
         """Say which app it is that calls, events and outcomes go to.
@@ -79,9 +80,9 @@ class Deliveries:
             wamp = app
 
             async def send(request: Request) -> Response:
-                return await wamp.handle_async(_unquoted(request))
+                return await awhole(await wamp.handle_async(_unquoted(request)))
 
-            self._sender = lambda request: wamp.handle(_unquoted(request))
+            self._sender = lambda request: whole(wamp.handle(_unquoted(request)))
             self._async_sender = send
         elif is_async_callable(app):
             self._sender = self._async_sender = asgi_sender(app, at)
@@ -96,6 +97,7 @@ class Deliveries:
         *,
         details: Mapping[str, Any] | None = None,
         full: bool = False,
+        on_progress: Callable[[Any], object] | None = None,
     ) -> Any:
         """Call a procedure that the app serves.
 
@@ -106,6 +108,7 @@ class Deliveries:
             details: What is disclosed of the caller: `caller`, `caller_authid`,
                 `caller_authrole`, `caller_app`, `deadline`.
             full: Return the `CallResult`.
+            on_progress: Ask for progress, and be told each step of a generator.
 
         Returns:
             What the caller would get.
@@ -115,7 +118,7 @@ class Deliveries:
             BridgeError: The error that the caller would get.
         """
         __tracebackhide__ = True
-        return self._run(self._invoking(procedure, args, kwargs, details, full=full))
+        return self._run(self._invoking(procedure, args, kwargs, details, on_progress, full=full))
 
     async def ainvoke(
         self,
@@ -125,9 +128,12 @@ class Deliveries:
         *,
         details: Mapping[str, Any] | None = None,
         full: bool = False,
+        on_progress: Callable[[Any], object] | None = None,
     ) -> Any:
         """As `invoke`, on the running loop."""
-        return await self._arun(self._invoking(procedure, args, kwargs, details, full=full))
+        return await self._arun(
+            self._invoking(procedure, args, kwargs, details, on_progress, full=full)
+        )
 
     def deliver_event(
         self,
@@ -189,9 +195,15 @@ class Deliveries:
         """As `manifest`, on the running loop."""
         return await self._arun(self._asking())
 
-    def owe_outcome(self, called: Called, call: str, outcome: CallResult | BridgeError) -> None:
+    def owe_outcome(
+        self,
+        called: Called,
+        call: str,
+        outcome: CallResult | BridgeError,
+        steps: Sequence[CallResult],
+    ) -> None:
         """Keep what `deliver_outcomes` is to deliver."""
-        self._owed.append((called, call, outcome))
+        self._owed.append((called, call, outcome, steps))
 
     def _invoking(
         self,
@@ -199,15 +211,18 @@ class Deliveries:
         args: Any,
         kwargs: Any,
         details: Mapping[str, Any] | None,
+        on_progress: Callable[[Any], object] | None,
         *,
         full: bool,
     ) -> _Flow[Any]:
         members = payload(args, kwargs)
-        told = _told(details, _OF_CALLS)
+        told = {**_told(details, _OF_CALLS)}
+        if on_progress is not None:
+            told["progress"] = True
         uri, (endpoint, *_) = yield from self._found("procedures", "serves", procedure)
         envelope = InvocationEnvelope(endpoint, uri, members["args"], members["kwargs"], told)
         answer = yield self._signed(envelope, f"rpc/{escape_segment(endpoint.uri)}/")
-        result = self._read(answer)
+        result = self._read(answer, on_progress)
         return result if full else result.value
 
     def _delivering(
@@ -231,9 +246,14 @@ class Deliveries:
 
     def _settling(self) -> _Flow[None]:
         while self._owed:
-            called, call, outcome = self._owed.pop(0)
+            called, call, outcome, steps = self._owed.pop(0)
             url = called.callback or ""
             path = url.removeprefix(called.settings.callback_url or url)
+            for number, step in enumerate(steps):
+                reported = ProgressEnvelope(
+                    call, called.procedure, number, step.args, step.kwargs, url
+                )
+                self._read((yield self._signed(reported, path)))
             if isinstance(outcome, BridgeError):
                 envelope: Envelope = ErrorEnvelope(
                     call,
@@ -272,10 +292,12 @@ class Deliveries:
         there = "\n".join(["There are:", *(f"  {each}" for each in sorted(entries))])
         raise AssertionError(f"{what}\n{there if entries else 'It has none at all.'}")
 
-    def _read(self, answer: Response) -> CallResult:
+    def _read(
+        self, answer: Response, on_progress: Callable[[Any], object] | None = None
+    ) -> CallResult:
         """What the app's answer means; its error comes with what the app asked in vain."""
         try:
-            return read_answer(answer)
+            return read_answer(answer, on_progress)
         except BridgeError as error:
             for reason in self._unexpected:
                 error.add_note(reason)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
@@ -24,20 +26,34 @@ PLACE: Final = "http://testserver/wamp/"
 _CHUNK: Final = 64 * 1024
 
 
-def wsgi_sender(app: Callable[..., Any], place: str = PLACE) -> Callable[[Request], Response]:
-    """What takes requests to a dispatcher that is mounted in a WSGI app (PEP 3333).
+def whole(response: Response) -> Response:
+    """A response in one piece, which may have come in steps."""
+    if response.lines is None:
+        return response
+    return replace(response, lines=None, body=b"".join(response.lines))
 
-    Args:
-        app: The app.
-        place: The URL of the dispatcher; ends in a slash.
 
-    Returns:
-        A function that takes a request, whose path is below `place` and percent-encoded, and
-        gives the response. A request with `transfer-encoding` doesn't tell its length. Safe to
-        share among threads.
-    """
+async def awhole(response: Response) -> Response:
+    """The same for a response of `handle_async`."""
+    if response.async_lines is None:
+        return response
+    body = b"".join([line async for line in response.async_lines])
+    return replace(response, async_lines=None, body=body)
 
-    def send(request: Request) -> Response:
+
+class WsgiSender:
+    """Takes requests to a dispatcher that is mounted in a WSGI app; see `wsgi_sender`."""
+
+    def __init__(self, app: Callable[..., Any], place: str) -> None:
+        self._app = app
+        self._place = urlsplit(place)
+
+    def __call__(self, request: Request) -> Response:
+        """Send a request, and read all of its response."""
+        return self.hang_up(request, None)
+
+    def hang_up(self, request: Request, after: int | None) -> Response:
+        """Send a request, and go away after so many parts of its response."""
         started: list[Any] = []
         written = io.BytesIO()
 
@@ -48,9 +64,9 @@ def wsgi_sender(app: Callable[..., Any], place: str = PLACE) -> Callable[[Reques
             started[:] = [int(status.split(maxsplit=1)[0]), headers]
             return written.write
 
-        parts = app(_environ(request, urlsplit(place)), start_response)
+        parts = self._app(_environ(request, self._place), start_response)
         try:
-            for part in parts:
+            for part in itertools.islice(parts, after):
                 written.write(part)
         finally:
             if hasattr(parts, "close"):
@@ -59,23 +75,20 @@ def wsgi_sender(app: Callable[..., Any], place: str = PLACE) -> Callable[[Reques
         lowered = {name.lower(): value for name, value in headers}
         return Response(status, lowered, written.getvalue())
 
-    return send
 
+class AsgiSender:
+    """Takes requests to a dispatcher that is mounted in an ASGI app; see `asgi_sender`."""
 
-def asgi_sender(
-    app: Callable[..., Awaitable[Any]], place: str = PLACE
-) -> Callable[[Request], Awaitable[Response]]:
-    """What takes requests to a dispatcher that is mounted in an ASGI app (ASGI 3.0).
+    def __init__(self, app: Callable[..., Awaitable[Any]], place: str) -> None:
+        self._app = app
+        self._place = urlsplit(place)
 
-    Args:
-        app: The app. Its lifespan is not run.
-        place: The URL of the dispatcher; ends in a slash.
+    async def __call__(self, request: Request) -> Response:
+        """Send a request, and read all of its response."""
+        return await self.hang_up(request, None)
 
-    Returns:
-        As for `wsgi_sender`, to be awaited.
-    """
-
-    async def send(request: Request) -> Response:
+    async def hang_up(self, request: Request, after: int | None) -> Response:
+        """Send a request, and go away after so many parts of its response."""
         over = asyncio.Event()
         left = [request.body[at : at + _CHUNK] for at in range(0, len(request.body), _CHUNK)]
         left = left or [b""]
@@ -89,11 +102,14 @@ def asgi_sender(
             return {"type": "http.disconnect"}
 
         async def answer(message: dict[str, Any]) -> None:
+            if over.is_set():
+                return  # nobody hears it
             sent.append(message)
-            if message["type"] == "http.response.body" and not message.get("more_body"):
+            is_last = message["type"] == "http.response.body" and not message.get("more_body")
+            if is_last or len(sent) - 1 == after:
                 over.set()
 
-        await app(_scope(request, urlsplit(place)), receive, answer)
+        await self._app(_scope(request, self._place), receive, answer)
         lowered = {
             name.decode("latin-1").lower(): value.decode("latin-1")
             for name, value in sent[0].get("headers", ())
@@ -101,7 +117,33 @@ def asgi_sender(
         body = b"".join(message.get("body", b"") for message in sent[1:])
         return Response(sent[0]["status"], lowered, body)
 
-    return send
+
+def wsgi_sender(app: Callable[..., Any], place: str = PLACE) -> WsgiSender:
+    """What takes requests to a dispatcher that is mounted in a WSGI app (PEP 3333).
+
+    Args:
+        app: The app.
+        place: The URL of the dispatcher; ends in a slash.
+
+    Returns:
+        What takes a request, whose path is below `place` and percent-encoded, and gives the
+        response. A request with `transfer-encoding` doesn't tell its length. Safe to share among
+        threads.
+    """
+    return WsgiSender(app, place)
+
+
+def asgi_sender(app: Callable[..., Awaitable[Any]], place: str = PLACE) -> AsgiSender:
+    """What takes requests to a dispatcher that is mounted in an ASGI app (ASGI 3.0).
+
+    Args:
+        app: The app. Its lifespan is not run.
+        place: The URL of the dispatcher; ends in a slash.
+
+    Returns:
+        As for `wsgi_sender`, to be awaited.
+    """
+    return AsgiSender(app, place)
 
 
 def _environ(request: Request, place: SplitResult) -> dict[str, Any]:

@@ -10,31 +10,30 @@
     def price(product):
         return 12
 
-`rpc`, `sub`, `callback`, `call`, `publish` and `dispatcher` belong to one default `WampBridge`,
-and so do `acall` and `apublish`, for what is asynchronous. As an app in `INSTALLED_APPS`, this
-finds the handlers in the `wamp` module of each app, brings `manage.py wamp` and checks the
-settings.
+`rpc`, `sub`, `callback`, `call`, `publish`, `stream` and `dispatcher` belong to one default
+`WampBridge`, and so do `acall`, `apublish` and `astream`, for what is asynchronous. As an app in
+`INSTALLED_APPS`, this finds the handlers in the `wamp` module of each app, brings `manage.py wamp`
+and checks the settings.
 """
 
 from wamp_bridge.adapters.django._adapter import WampBridge, default
 
-acall = default.acall
-apublish = default.apublish
-call = default.call
-callback = default.callback
+call, acall = default.call, default.acall
 dispatcher = default.dispatcher
-publish = default.publish
-rpc = default.rpc
-sub = default.sub
+publish, apublish = default.publish, default.apublish
+rpc, sub, callback = default.rpc, default.sub, default.callback
+stream, astream = default.stream, default.astream
 
 __all__ = [
     "WampBridge",
     "acall",
     "apublish",
+    "astream",
     "call",
     "callback",
     "dispatcher",
     "publish",
     "rpc",
+    "stream",
     "sub",
 ]

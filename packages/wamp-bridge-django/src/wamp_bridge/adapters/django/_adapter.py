@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from asgiref.sync import async_to_sync, sync_to_async
 from django.core import exceptions, signals
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
 from wamp_bridge import core
 from wamp_bridge.adapters.django._transactions import as_view
@@ -87,12 +87,12 @@ class WampBridge(RequiringUsers):
         is_bad = isinstance(error, exceptions.BadRequest | exceptions.SuspiciousOperation)
         return core.InvalidArgument() if is_bad else None
 
-    def dispatch(self, request: HttpRequest, path: str) -> HttpResponse:
+    def dispatch(self, request: HttpRequest, path: str) -> HttpResponseBase:
         """The view, under WSGI."""
         asked = to_core_request(request, path, self.core_dispatcher.max_body)
         return to_django_response(self.handle(asked, run_async=lambda call: async_to_sync(call)()))
 
-    async def adispatch(self, request: HttpRequest, path: str) -> HttpResponse:
+    async def adispatch(self, request: HttpRequest, path: str) -> HttpResponseBase:
         """The view, under ASGI."""
         asked = to_core_request(request, path, self.core_dispatcher.max_body)
         answer = await self.handle_async(asked, run_sync=lambda call: sync_to_async(call)())
@@ -114,9 +114,10 @@ def to_core_request(request: HttpRequest, path: str, max_body: int) -> core.Requ
     return core.Request(request.method or "", path, dict(request.headers), body, request)
 
 
-def to_django_response(response: core.Response) -> HttpResponse:
+def to_django_response(response: core.Response) -> HttpResponseBase:
     """Core's response, as Django knows them."""
-    return HttpResponse(response.body, status=response.status, headers=dict(response.headers))
+    cls: Callable[..., HttpResponseBase] = HttpResponse if response.whole else StreamingHttpResponse
+    return cls(response.content, status=response.status, headers=dict(response.headers))
 
 
 default: Final = WampBridge()

@@ -10,7 +10,8 @@
     async def price(product: str) -> float:
         return 12
 
-`rpc`, `sub`, `callback`, `call`, `publish` and `dispatcher` belong to one default `WampBridge`.
+`rpc`, `sub`, `callback`, `call`, `publish`, `stream` and `dispatcher` belong to one default
+`WampBridge`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -28,9 +29,10 @@ call = _default.call
 callback = _default.callback
 publish = _default.publish
 rpc = _default.rpc
+stream = _default.stream
 sub = _default.sub
 
-__all__ = ["WampBridge", "call", "callback", "dispatcher", "publish", "rpc", "sub"]
+__all__ = ["WampBridge", "call", "callback", "dispatcher", "publish", "rpc", "stream", "sub"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ import anyio
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from wamp_bridge import core
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from fastapi import APIRouter
-    from starlette.types import Receive
 
 
 class WampBridge(SettledBridge):
@@ -99,10 +98,10 @@ class WampBridge(SettledBridge):
         with suppress(ClientDisconnect):
             asked = await to_core_request(request, path, self.core_dispatcher.max_body)
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(_cancel_when_gone, request.receive, tasks.cancel_scope)
+                tasks.start_soon(core.when_gone, request.receive, asked, tasks.cancel_scope.cancel)
                 answer = await self.handle_async(asked, run_sync=run_in_threadpool)
                 tasks.cancel_scope.cancel()
-        return to_starlette_response(answer)
+        return to_starlette_response(answer, request)
 
 
 async def to_core_request(request: Request, path: str, max_body: int) -> core.Request:
@@ -121,12 +120,9 @@ async def to_core_request(request: Request, path: str, max_body: int) -> core.Re
     return core.Request(request.method, path, dict(request.headers), bytes(body), request)
 
 
-def to_starlette_response(response: core.Response) -> Response:
-    """Core's response, as Starlette knows them."""
+def to_starlette_response(response: core.Response, request: Request) -> Response:
+    """Core's response to a request, as Starlette knows them."""
+    if response.async_lines is not None:
+        lines = core.until_gone(response.async_lines, request.receive)
+        return StreamingResponse(lines, response.status, dict(response.headers))
     return Response(response.body, response.status, dict(response.headers))
-
-
-async def _cancel_when_gone(receive: Receive, scope: anyio.CancelScope) -> None:
-    # All else that comes now is more of a body that is too long, and is left where it is.
-    if (await receive())["type"] == "http.disconnect":
-        scope.cancel()

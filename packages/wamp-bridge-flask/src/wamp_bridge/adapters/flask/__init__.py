@@ -10,7 +10,8 @@
     def price(product):
         return 12
 
-`rpc`, `sub`, `callback`, `call`, `publish` and `dispatcher` belong to one default `WampBridge`.
+`rpc`, `sub`, `callback`, `call`, `publish`, `stream` and `dispatcher` belong to one default
+`WampBridge`.
 """
 
 from wamp_bridge.adapters.flask._adapter import WampBridge
@@ -22,6 +23,7 @@ callback = _default.callback
 dispatcher = _default.dispatcher
 publish = _default.publish
 rpc = _default.rpc
+stream = _default.stream
 sub = _default.sub
 
-__all__ = ["WampBridge", "call", "callback", "dispatcher", "publish", "rpc", "sub"]
+__all__ = ["WampBridge", "call", "callback", "dispatcher", "publish", "rpc", "stream", "sub"]

@@ -123,4 +123,6 @@ def to_core_request(path: str, max_body: int) -> core.Request:
 
 def to_flask_response(response: core.Response) -> flask.Response:
     """Core's response, as Flask knows them."""
-    return flask.make_response(response.body, response.status, dict(response.headers))
+    lines = response.lines
+    body = response.body if lines is None else flask.stream_with_context(lines)
+    return flask.make_response(body, response.status, dict(response.headers))

@@ -15,8 +15,8 @@
     config.include("wamp_bridge.adapters.pyramid")
     config.scan()
 
-`rpc`, `sub` and `callback` declare handlers, which `config.scan()` finds. `call` and `publish`
-are those of the current app's `WampBridge`, which is `request.wamp`.
+`rpc`, `sub` and `callback` declare handlers, which `config.scan()` finds. `call`, `publish`
+and `stream` are those of the current app's `WampBridge`, which is `request.wamp`.
 """
 
 from wamp_bridge.adapters.pyramid._adapter import WampBridge, current, includeme
@@ -25,6 +25,7 @@ call = current.call
 callback = current.callback
 publish = current.publish
 rpc = current.rpc
+stream = current.stream
 sub = current.sub
 
-__all__ = ["WampBridge", "call", "callback", "includeme", "publish", "rpc", "sub"]
+__all__ = ["WampBridge", "call", "callback", "includeme", "publish", "rpc", "stream", "sub"]

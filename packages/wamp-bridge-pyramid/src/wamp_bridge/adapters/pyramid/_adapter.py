@@ -156,4 +156,7 @@ def to_core_request(request: pyramid.request.Request, max_body: int) -> core.Req
 def to_pyramid_response(response: core.Response) -> pyramid.response.Response:
     """Core's response, as Pyramid knows them."""
     headers = list(response.headers.items())
+    if response.lines is not None:
+        lines = response.lines
+        return pyramid.response.Response(None, response.status, headers, app_iter=lines)
     return pyramid.response.Response(response.body, response.status, headerlist=headers)

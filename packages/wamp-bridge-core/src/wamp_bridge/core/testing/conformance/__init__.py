@@ -28,6 +28,7 @@ from wamp_bridge.core.testing.conformance._invocations import InvocationTests
 from wamp_bridge.core.testing.conformance._mounting import MountedApp
 from wamp_bridge.core.testing.conformance._refusals import RefusalTests
 from wamp_bridge.core.testing.conformance._signatures import SignatureTests
+from wamp_bridge.core.testing.conformance._steps import StepTests
 
 __all__ = [
     "PLACE",
@@ -45,6 +46,7 @@ class AdapterConformance(
     RefusalTests,
     ManifestTests,
     InvocationTests,
+    StepTests,
     EventTests,
     OutcomeTests,
     ErrorTests,
@@ -54,4 +56,5 @@ class AdapterConformance(
     Attributes:
         kinds: Which handlers the adapter serves: `sync`, `async`; both if left out.
         concurrent: Whether it serves several requests at once; true if left out.
+        streams: Whether it answers in steps; true if left out.
     """

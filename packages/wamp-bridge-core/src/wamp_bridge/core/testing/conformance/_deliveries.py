@@ -25,7 +25,7 @@ from wamp_bridge.core._messages import (
 from wamp_bridge.core._uris import escape_segment
 from wamp_bridge.core.testing._bridge import signed_request
 from wamp_bridge.core.testing._servers import PLACE
-from wamp_bridge.core.testing.conformance._handlers import UNUSUAL_NAMES
+from wamp_bridge.core.testing.conformance._handlers import NAMES, UNUSUAL_NAMES
 from wamp_bridge.core.testing.conformance._mounting import PREFIX, MountsAnApp
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class ManifestTests(MountsAnApp):
         procedures: dict[str, Any] = {
             name: {"url": f"rpc/{escape_segment(name)}/", "match": "exact"}
             for name in (
-                *(f"{PREFIX}.{name}" for name in ("echo", "give", "about", "mine", "fail", "meet")),
+                *(f"{PREFIX}.{name}" for name in NAMES),
                 *UNUSUAL_NAMES,
             )
         }

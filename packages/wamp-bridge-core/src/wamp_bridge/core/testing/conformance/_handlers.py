@@ -13,7 +13,7 @@ from wamp_bridge.core._errors import ApplicationError, ConfigurationError, Forbi
 from wamp_bridge.core._messages import CallResult, EventDetails, InvocationDetails
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable, Generator
 
 Kind = Literal["sync", "async"]
 
@@ -21,6 +21,7 @@ SECRET_WORD: Final = "hunter2"  # noqa: S105 - what no answer may tell
 DEADLINE: Final = 60.0
 """Seconds for what takes none, on a machine that has other things to do."""
 
+NAMES: Final = ("echo", "give", "about", "mine", "fail", "steps", "meet")
 UNUSUAL_NAMES: Final = ("com.größe.☃", "com.a//b", "http://x.y/z", "com.a%20b", "~.x", "com.a+b&c")
 
 
@@ -57,6 +58,7 @@ class Handlers:
             ("about", self._about),
             ("mine", self._mine),
             ("fail", self._fail),
+            ("steps", self._steps_async if self.kind == "async" else self._steps),
             ("meet", self._meet_async if self.kind == "async" else self._meet),
             *((name, self._answer) for name in UNUSUAL_NAMES),
         ]
@@ -77,6 +79,8 @@ class Handlers:
 
     def _of_kind(self, function: Callable[..., Any]) -> Callable[..., Any]:
         if self.kind == "sync" or inspect.iscoroutinefunction(function):
+            return function
+        if inspect.isasyncgenfunction(function):
             return function
 
         async def run(*args: Any, **kwargs: Any) -> Any:
@@ -140,6 +144,38 @@ class Handlers:
     async def _meet_async(self) -> int:
         # In a thread, because each request may have a loop of its own.
         return await asyncio.to_thread(self._meeting.wait, DEADLINE)
+
+    def _steps(self, wanted: int, then: str = "return") -> Generator[Any, None, str]:
+        try:
+            for number in range(wanted):
+                self.seen.append(number)
+                yield self._step(number)
+            self._then(then)
+        except GeneratorExit:
+            self.seen.append("closed")
+            raise
+        return "done"
+
+    async def _steps_async(self, wanted: int, then: str = "return") -> AsyncGenerator[Any, None]:
+        try:
+            for number in range(wanted):
+                await asyncio.sleep(0)
+                self.seen.append(number)
+                yield self._step(number)
+            self._then(then)
+        except (GeneratorExit, asyncio.CancelledError):
+            self.seen.append("closed")
+            raise
+        yield "done"
+
+    def _step(self, number: int) -> CallResult:
+        current = current_details()
+        assert isinstance(current, InvocationDetails)
+        return CallResult([number], {"of": current.procedure})
+
+    def _then(self, how: str) -> None:
+        if how != "return":
+            self._fail(how)
 
     def _heard(self, /, *args: Any, details: EventDetails, **kwargs: Any) -> None:
         self.seen.append((args, kwargs, details))

@@ -54,6 +54,7 @@ class MountedApp(SignedBridge):
     Attributes:
         secrets: Those that the app knows, newest first.
         seen: What its handlers have seen.
+        kind: Which handlers it has.
     """
 
     def __init__(self, send: Sender, secrets: Sequence[str], handlers: Handlers) -> None:
@@ -61,6 +62,12 @@ class MountedApp(SignedBridge):
         self.send = send
         self.secrets = secrets
         self.seen = handlers.seen
+        self.kind = handlers.kind
+
+    def hang_up(self, request: Request, after: int) -> Response:
+        """Send a request, and go away after so many parts of its response."""
+        gone: Response = _hanging_up(self.send)(request, after)
+        return gone
 
     def send_all(self, requests: Sequence[Request]) -> list[Response]:
         """Send requests together; the responses, in the order of their requests."""
@@ -82,8 +89,18 @@ class _AsyncMountedApp(MountedApp):
             return await send(request)
 
         super().__init__(lambda request: runner.run(sent(request)), secrets, handlers)
+        self._sender = send
         self._sent = sent
         self._on = runner
+
+    def hang_up(self, request: Request, after: int) -> Response:
+        """Send a request, and go away after so many parts of its response."""
+
+        async def gone() -> Response:
+            response: Response = await _hanging_up(self._sender)(request, after)
+            return response
+
+        return self._on.run(gone())
 
     def send_all(self, requests: Sequence[Request]) -> list[Response]:
         """Send requests together; the responses, in the order of their requests."""
@@ -94,16 +111,27 @@ class _AsyncMountedApp(MountedApp):
         return self._on.run(send())
 
 
+def _hanging_up(send: Any) -> Callable[[Request, int], Any]:
+    """What goes away half way: the method `hang_up` of what brings requests to the app."""
+    hang_up = getattr(send, "hang_up", None)
+    if hang_up is None:
+        raise TypeError(f"{send!r} can't hang up; wsgi_sender and asgi_sender make what can")
+    method: Callable[[Request, int], Any] = hang_up
+    return method
+
+
 class MountsAnApp:
     """What every test of the suite stands on.
 
     Attributes:
         kinds: The capability to serve synchronous and asynchronous handlers.
         concurrent: The capability to serve several requests at once.
+        streams: The capability to answer in steps, and to notice who goes away meanwhile.
     """
 
     kinds: ClassVar[tuple[Kind, ...]] = ("sync", "async")
     concurrent: ClassVar[bool] = True
+    streams: ClassVar[bool] = True
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -1,0 +1,83 @@
+"""Server-sent events (WHATWG HTML, section 9.2): asked for, begun, written, ended by an error."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from wamp_bridge_server.http.answers import STREAM, stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MEDIA_TYPE: Final = "text/event-stream"
+KEEPALIVE: Final = b": still there\n\n"
+"""A comment, so that nobody on the way takes the connection for dead."""
+KEEPALIVE_SECONDS: Final = 15.0
+LAST_SECONDS: Final = 10.0
+"""What is left to be said when all is over is said within so long."""
+
+_JSON: Final = "application/json"
+
+
+def is_wanted(request: web.Request) -> bool:
+    """Whether a client prefers events to an answer at the end (RFC 9110, section 12.5.1)."""
+    wanted = dict(_weights(request))
+    stream = wanted.get(MEDIA_TYPE, 0.0)
+    return stream > 0 and stream >= wanted.get(_JSON, 0.0)
+
+
+def event(name: str, data: bytes, identifier: int | None = None) -> bytes:
+    """An event as it is written; `data` is a JSON text in one line."""
+    known = b"" if identifier is None else b"id: %d\n" % identifier
+    return b"%sevent: %s\ndata: %s\n\n" % (known, name.encode(), data)
+
+
+async def opened(request: web.Request) -> web.StreamResponse:
+    """Begin to answer with events. What is raised after that is told by an `error` event."""
+    response = web.StreamResponse()
+    response.content_type = MEDIA_TYPE
+    response.charset = "utf-8"
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"  # or nginx would keep the events together
+    stamp(request, response)
+    request[STREAM] = response
+    await response.prepare(request)
+    return response
+
+
+async def ended(
+    request: web.Request, response: web.StreamResponse, problem: web.Response
+) -> web.StreamResponse:
+    """End an answer that has begun with what would have been the answer in its place."""
+    body = problem.body
+    assert isinstance(body, bytes)  # noqa: S101 - what `answers` makes
+    try:
+        async with asyncio.timeout(LAST_SECONDS):
+            await response.write(event("error", body.strip()))
+    except (TimeoutError, ConnectionError):  # nobody reads, or is there to do so
+        if request.transport is not None:
+            request.transport.abort()
+    response.force_close()
+    return response
+
+
+def _weights(request: web.Request) -> Iterator[tuple[str, float]]:
+    for line in request.headers.getall("Accept", ()):
+        for each in line.split(","):
+            kind, *parameters = each.split(";")
+            weight = 1.0
+            for parameter in parameters:
+                name, _, value = parameter.partition("=")
+                if name.strip().lower() == "q":
+                    weight = _number(value.strip())
+            yield kind.strip().lower(), weight
+
+
+def _number(text: str) -> float:
+    try:
+        return min(max(float(text), 0.0), 1.0)
+    except ValueError:
+        return 0.0

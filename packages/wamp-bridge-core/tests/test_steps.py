@@ -1,0 +1,154 @@
+"""Generators as handlers, where the conformance suite of adapters doesn't look."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from wamp_bridge.core import (
+    Endpoint,
+    InvocationDetails,
+    InvocationEnvelope,
+    Request,
+    Response,
+    WampBridgeBase,
+    loads,
+    until_gone,
+    when_gone,
+)
+from wamp_bridge.core.testing import signed_request
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+
+def asking(*args: Any, **details: Any) -> Request:
+    envelope = InvocationEnvelope(Endpoint("com.f"), "com.f", args, {}, details)
+    return signed_request(envelope, secrets=[])
+
+
+def app() -> WampBridgeBase:
+    return WampBridgeBase({"WAMP_BRIDGE_VERIFY": False})
+
+
+def kinds(answer: Response) -> list[str]:
+    assert answer.lines is not None
+    return [next(iter(loads(line))) for line in answer.lines]
+
+
+def test_what_json_lacks_ends_the_answer_and_closes_the_generator() -> None:
+    wamp, closed = app(), []
+
+    @wamp.rpc("com.f")
+    def steps() -> Iterator[Any]:
+        try:
+            yield 1
+            yield object()
+            yield 2
+        finally:
+            closed.append(True)
+
+    answer = wamp.handle(asking(progress=True))
+    assert not answer.whole
+    assert kinds(answer) == ["progress", "error"]
+    assert closed == [True]
+
+
+async def test_an_asynchronous_generator_may_be_run_where_a_loop_is_busy() -> None:
+    wamp = app()
+
+    @wamp.rpc("com.f")
+    async def steps() -> AsyncIterator[int]:
+        async with asyncio.timeout(10):  # which is bound to the task that entered it
+            yield 1
+            await asyncio.sleep(0)
+            yield 2
+
+    assert kinds(wamp.handle(asking(progress=True))) == ["progress", "progress", "result"]
+    whole = wamp.handle(asking())
+    assert (whole.whole, loads(whole.body)) == (True, 2)
+
+
+async def test_a_generator_that_is_closed_while_it_runs_in_a_thread_is_waited_for() -> None:
+    wamp, seen = app(), list[Any]()
+    entered, release = threading.Event(), threading.Event()
+
+    @wamp.rpc("com.f")
+    def steps(details: InvocationDetails) -> Iterator[int]:
+        try:
+            yield 1
+            entered.set()
+            release.wait(10)
+            seen.append(details.cancelled)
+            yield 2
+        finally:
+            seen.append("closed")
+
+    answer = await wamp.handle_async(asking(progress=True))
+    assert answer.async_lines is not None
+    lines = aiter(answer.async_lines)
+    await anext(lines)
+    taking = asyncio.create_task(anext(lines))
+    await asyncio.to_thread(entered.wait, 10)
+    taking.cancel()
+    await asyncio.sleep(0)
+    release.set()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    assert seen == [True, "closed"]
+
+
+def test_details_tell_what_is_known_of_who_waits() -> None:
+    def details(deadline: float | None) -> InvocationDetails:
+        return InvocationDetails("f", Endpoint("f"), "msg_1", deadline=deadline)
+
+    assert (details(None).seconds_left, details(None).cancelled) == (None, False)
+    over = details(time.time() - 1)
+    assert (over.seconds_left, over.cancelled) == (0.0, True)
+    waiting = details(time.time() + 60)
+    assert 0 < (waiting.seconds_left or 0) <= 60
+    assert not waiting.cancelled
+    waiting.gone.set()
+    assert waiting.cancelled
+
+
+async def test_lines_end_when_nobody_takes_them_though_the_next_one_takes_long() -> None:
+    gone, cancelled = asyncio.Event(), []
+
+    async def receive() -> dict[str, Any]:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def lines() -> AsyncIterator[bytes]:
+        yield b"one"
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    taken = []
+    async for line in until_gone(lines(), receive):
+        taken.append(line)
+        gone.set()
+    assert (taken, cancelled) == ([b"one"], [True])
+    request = Request("POST", "", {})
+    await when_gone(receive, request, lambda: taken.append(b"gone"))
+    assert request.gone.is_set()
+    assert taken == [b"one", b"gone"]
+
+
+async def test_lines_that_come_to_their_end_are_all_taken() -> None:
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    async def lines() -> AsyncIterator[bytes]:
+        for number in range(5):
+            yield b"%d" % number
+
+    assert [line async for line in until_gone(lines(), receive)] == [b"0", b"1", b"2", b"3", b"4"]
