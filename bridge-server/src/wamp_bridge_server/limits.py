@@ -17,12 +17,14 @@ class Limits:
         requests: That are being answered.
         body_bytes: Of the bodies of those, together.
         invocations: That apps are serving, together.
+        streams: That follow topics.
     """
 
     connections: int = 16_384
     requests: int = 4_096
     body_bytes: int = 256 * 1024 * 1024
     invocations: int = 8_192
+    streams: int = 8_192
 
     @classmethod
     def of_this_process(cls) -> Limits:
@@ -33,6 +35,7 @@ class Limits:
             connections=min(whole.connections, files // 4),
             requests=min(whole.requests, files // 4),
             invocations=min(whole.invocations, files // 4),
+            streams=min(whole.streams, files // 8),
         )
 
 

@@ -11,7 +11,16 @@ if TYPE_CHECKING:
 
     from wamp_bridge_server.backends.base import Details, Event, Invocation, Result, WampError
 
-__all__ = ["NotJson", "error", "event", "invocation", "manifest", "result", "single_result"]
+__all__ = [
+    "NotJson",
+    "error",
+    "event",
+    "invocation",
+    "manifest",
+    "result",
+    "single_result",
+    "streamed",
+]
 
 
 def invocation(invocation: Invocation, caller_app: str | None, deadline: float) -> bytes:
@@ -42,17 +51,17 @@ def event(event: Event) -> bytes:
     Raises:
         NotJson: The publisher sent what JSON lacks.
     """
-    return encode_json(
-        {
-            "type": "event",
-            "endpoint": {"uri": event.uri, "match": event.match},
-            "topic": event.topic,
-            "publication": event.publication,
-            "args": to_json(event.args),
-            "kwargs": to_json(event.kwargs),
-            "details": _disclosed("publisher", event.details),
-        }
-    )
+    endpoint = {"uri": event.uri, "match": event.match}
+    return encode_json({"type": "event", "endpoint": endpoint, **_members_of(event)})
+
+
+def streamed(event: Event) -> bytes:
+    """An event that arrived, as streams send it (protocol, section 6).
+
+    Raises:
+        NotJson: The publisher sent what JSON lacks.
+    """
+    return encode_json(_members_of(event))
 
 
 def result(call: str, procedure: str, callback: str | None, outcome: Result) -> bytes:
@@ -107,6 +116,16 @@ def single_result(args: Sequence[Any]) -> Any:
     if len(args) == 1:
         return args[0]
     return list(args) if args else None
+
+
+def _members_of(event: Event) -> dict[str, Any]:
+    return {
+        "topic": event.topic,
+        "publication": event.publication,
+        "args": to_json(event.args),
+        "kwargs": to_json(event.kwargs),
+        "details": _disclosed("publisher", event.details),
+    }
 
 
 def _disclosed(who: str, details: Details) -> dict[str, Any]:

@@ -45,11 +45,7 @@ class Asking:
         Raises:
             Unprocessable: It is no UTF-8.
         """
-        segments = self.request.raw_path.partition("?")[0].split("/")
-        try:
-            return unquote_to_bytes(segments[2]).decode()
-        except UnicodeDecodeError:
-            raise Unprocessable("The name in the path is no UTF-8.") from None
+        return name_in(self.request)
 
     def body(self, decoder: msgspec.json.Decoder[T]) -> T:
         """The body, decoded; an empty one is an empty object.
@@ -82,6 +78,15 @@ class Asking:
             raise Malformed(f'"{where}" can\'t be taken: {error}.') from None
         except BadBinary as error:
             raise Unprocessable(f'"{where}" can\'t be taken: {error}.') from None
+
+
+def name_in(request: web.Request) -> str:
+    """The procedure, topic or id that the path of a request names. Raises `Unprocessable`."""
+    segments = request.raw_path.partition("?")[0].split("/")
+    try:
+        return unquote_to_bytes(segments[2]).decode()
+    except UnicodeDecodeError:
+        raise Unprocessable("The name in the path is no UTF-8.") from None
 
 
 async def read(request: web.Request, place: Request) -> bytes:

@@ -106,6 +106,14 @@ class Publish(_Payload):
     options: PublicationOptions | None = None
 
 
+class SignUrl(_Body):
+    """`POST /events/TOPIC/url/`."""
+
+    match: str | None = None
+    lifetime: float | None = None
+    origin: str | None = None
+
+
 class Announce(_Body):
     """`POST /announce/`."""
 
@@ -145,6 +153,7 @@ subscribe = msgspec.json.Decoder(Subscribe)
 take_back = msgspec.json.Decoder(TakeBack)
 call = msgspec.json.Decoder(Call)
 publish = msgspec.json.Decoder(Publish)
+sign_url = msgspec.json.Decoder(SignUrl)
 announce = msgspec.json.Decoder(Announce)
 withdraw = msgspec.json.Decoder(Withdraw)
 heartbeat = msgspec.json.Decoder(Heartbeat)

@@ -23,6 +23,7 @@ from wamp_bridge_server.values import encode_json
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     from aiohttp import StreamReader
 
@@ -50,13 +51,18 @@ log = structlog.get_logger("wamp_bridge.http")
 
 
 class Connection(web.RequestHandler):
-    """One connection of a client."""
+    """One connection of a client.
 
-    __slots__ = ("_body", "_head_bytes", "_head_timer", "_server")
+    Attributes:
+        when_lost: Called when it is gone; for whoever waits with an answer begun.
+    """
+
+    __slots__ = ("_body", "_head_bytes", "_head_timer", "_server", "when_lost")
 
     def __init__(self, server: _Server, **options: Any) -> None:
         super().__init__(server, **options)
         self._server = server
+        self.when_lost: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Expect a first request, where there is room for one."""
@@ -75,6 +81,8 @@ class Connection(web.RequestHandler):
         self._server.open -= 1
         self._head_came()
         super().connection_lost(exc)
+        if self.when_lost is not None:
+            self.when_lost()
 
     def data_received(self, data: bytes) -> None:
         """Take octets, and watch those that are headers for their number and their time."""

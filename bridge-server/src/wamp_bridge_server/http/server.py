@@ -18,6 +18,7 @@ from wamp_bridge_server.http.gate import check_protocol
 from wamp_bridge_server.http.idempotency import Repeats
 from wamp_bridge_server.http.messages import MessageRequests
 from wamp_bridge_server.http.sources import SourceRequests
+from wamp_bridge_server.http.streams import StreamRequests
 
 if TYPE_CHECKING:
     import ssl
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
     from wamp_bridge_server.services.health import Health
     from wamp_bridge_server.services.idempotency import Idempotency
     from wamp_bridge_server.services.publishing import Publishing
+    from wamp_bridge_server.services.signed_urls import SignedUrls
     from wamp_bridge_server.services.sources import Sources
+    from wamp_bridge_server.services.streams import Streams
 
     Handler = Callable[[Asking], Awaitable[web.Response]]
 
@@ -58,6 +61,8 @@ class HttpServer:
         endpoints: Endpoints,
         sources: Sources,
         dead_letters: DeadLetterOffice,
+        streams: Streams,
+        signed_urls: SignedUrls,
         health: Health,
     ) -> None:
         self._limits = limits
@@ -72,6 +77,7 @@ class HttpServer:
         self._route_endpoints(EndpointRequests(endpoints))
         self._route_sources(SourceRequests(sources))
         self._route_dead_letters(DeadLetterRequests(dead_letters))
+        self._route_streams(StreamRequests(self.admission, authentication, streams, signed_urls))
         self._route_crossbar(CrossbarRequests(self.admission, authentication, calls, publishing))
         self._open("/health/live", self._live)
         self._open("/health/ready", self._ready)
@@ -136,6 +142,13 @@ class HttpServer:
         self._add("GET", "/dead-letters/{name:[^/]+}", dead_letters.one)
         self._add("DELETE", "/dead-letters/{name:[^/]+}", dead_letters.delete_one)
         self._add("POST", "/dead-letters/{name:[^/]+}/replay", dead_letters.replay_one)
+
+    def _route_streams(self, streams: StreamRequests) -> None:
+        self._add("POST", "/events/{name:[^/]+}/url", streams.sign)
+        router = self._application.router
+        for path in ("/events/{name:[^/]+}", "/events/{name:[^/]+}/"):
+            router.add_get(path, streams.follow)  # which takes HEAD too
+            router.add_route("OPTIONS", path, streams.preflight)
 
     def _route_crossbar(self, crossbar: CrossbarRequests) -> None:
         for path, handler in (("/call", crossbar.call), ("/publish", crossbar.publish)):
