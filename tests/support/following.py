@@ -61,18 +61,19 @@ class Stream:
         return found
 
     async def _next(self) -> Message | None:
-        event, data = "", []
+        event, identifier, data = "", self.last_id, []
         async for line in self._lines:
             name, _, value = line.partition(":")
             value = value.removeprefix(" ")
             if not line:
+                self.last_id = identifier
                 if data:
                     return Message(event or "message", json.loads("\n".join(data)), self.last_id)
                 event = ""
             elif not name:
                 self.comments += 1
             elif name == "id":
-                self.last_id = value
+                identifier = value
             elif name == "event":
                 event = value
             elif name == "data":

@@ -248,16 +248,16 @@ async def test_open_streams_take_no_places_of_requests(config: Config) -> None:
     await made.start()
     try:
         headers = {"Authorization": "Bearer token-of-shop"}
-        async with plain_http(made.url, headers=headers) as http:
-            async with (
-                following(http, "/events/com.a/") as one,
-                following(http, "/events/com.a/") as two,
-                following(http, "/events/com.a/") as three,
-            ):
-                for stream in (one, two, three):
-                    await stream.ready()
-                await publish(Client(http), "com.a", 1)
-                assert await three.args(1) == [[1]]
+        async with (
+            plain_http(made.url, headers=headers) as http,
+            following(http, "/events/com.a/") as one,
+            following(http, "/events/com.a/") as two,
+            following(http, "/events/com.a/") as three,
+        ):
+            for stream in (one, two, three):
+                await stream.ready()
+            await publish(Client(http), "com.a", 1)
+            assert await three.args(1) == [[1]]
     finally:
         await made.stop()
 

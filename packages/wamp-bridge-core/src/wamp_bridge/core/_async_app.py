@@ -8,8 +8,11 @@ from wamp_bridge.core._bridge_app import BridgeApp
 from wamp_bridge.core._calling import AsyncCalling
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from wamp_bridge.core._calling import Operation
-    from wamp_bridge.core._messages import Source
+    from wamp_bridge.core._messages import Source, TopicEvent
+    from wamp_bridge.core._uris import Match
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -23,6 +26,9 @@ class AsyncWampBridgeBase(BridgeApp, AsyncCalling):
 
     async def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return await self.async_bridge._ask(operation, *args, **kwargs)  # noqa: SLF001 - of our kind
+
+    def _follow(self, topic: str, match: Match, place: str | None) -> AsyncIterator[TopicEvent]:
+        return self.async_bridge._follow(topic, match, place)  # noqa: SLF001 - of our kind
 
     async def announce(self, *, wait: bool = False) -> Source:
         """Announce this app now; see `AsyncBridge.announce`. `announcer` does it by itself."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
 from wamp_bridge.core import _dead_letters as dead_letters
+from wamp_bridge.core import _following as following
 from wamp_bridge.core import _operations as operations
 from wamp_bridge.core._calling import AsyncCalling
 from wamp_bridge.core._requests import Pause
@@ -14,16 +16,18 @@ from wamp_bridge.core._settings import for_requests
 from wamp_bridge.core._stand_in import stand_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
     import httpx
 
     from wamp_bridge.core._calling import Operation
     from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
+    from wamp_bridge.core._following import Flow
     from wamp_bridge.core._messages import (
         Registration,
         Source,
         Subscription,
+        TopicEvent,
     )
     from wamp_bridge.core._operations import Removed
     from wamp_bridge.core._requests import Answer, Failure, Send
@@ -158,6 +162,20 @@ class AsyncBridge(AsyncCalling):
             else:
                 came = await self._send(step)
 
+    def _follow(self, topic: str, match: Match, place: str | None) -> AsyncIterator[TopicEvent]:
+        flow = following.follow(self.settings, topic, match, place)
+        substitute = stand_in()
+        if substitute is not None:
+            return _one_by_one(substitute.follow(self.settings.resolve(topic), match, place))
+        return self._followed(flow)
+
+    async def _followed(self, flow: Flow) -> AsyncIterator[TopicEvent]:
+        from wamp_bridge.core import _transport  # noqa: PLC0415 - see there
+
+        async with aclosing(_transport.follow_async(self._client(), flow)) as events:
+            async for event in events:
+                yield event
+
     async def _send(self, step: Send) -> Answer | Failure:
         substitute = stand_in()
         if substitute is not None:
@@ -165,9 +183,19 @@ class AsyncBridge(AsyncCalling):
 
         from wamp_bridge.core import _transport  # noqa: PLC0415 - see there
 
+        return await _transport.send_async(self._client(), step)
+
+    def _client(self) -> httpx.AsyncClient:
+        from wamp_bridge.core import _transport  # noqa: PLC0415 - see there
+
         loop = asyncio.get_running_loop()
         client = self._clients.get(loop)
         if client is None:
             client = _transport.open_async_client(self.settings, self._transport)
             self._clients[loop] = client
-        return await _transport.send_async(client, step)
+        return client
+
+
+async def _one_by_one(events: Iterable[TopicEvent]) -> AsyncIterator[TopicEvent]:
+    for event in events:
+        yield event

@@ -16,7 +16,7 @@ from wamp_bridge.core._mount import Mount
 from wamp_bridge.core._registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from wamp_bridge.core._announce import Announcer
     from wamp_bridge.core._async_client import AsyncBridge
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wamp_bridge.core._calling import Operation
     from wamp_bridge.core._client import Bridge
     from wamp_bridge.core._dispatch import Dispatcher
-    from wamp_bridge.core._messages import Request, Response, Source
+    from wamp_bridge.core._messages import Request, Response, Source, TopicEvent
     from wamp_bridge.core._settings import Settings
     from wamp_bridge.core._uris import Invoke, Match
 
@@ -233,6 +233,9 @@ class WampBridgeBase(BridgeApp, Calling):
 
     def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return self.bridge._ask(operation, *args, **kwargs)  # noqa: SLF001 - of our kind
+
+    def _follow(self, topic: str, match: Match, place: str | None) -> Iterator[TopicEvent]:
+        return self.bridge._follow(topic, match, place)  # noqa: SLF001 - of our kind
 
     async def acall(
         self,

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
 from wamp_bridge.core import _dead_letters as dead_letters
+from wamp_bridge.core import _following as following
 from wamp_bridge.core import _operations as operations
 from wamp_bridge.core._calling import Calling
 from wamp_bridge.core._requests import Pause
@@ -14,7 +15,7 @@ from wamp_bridge.core._settings import for_requests
 from wamp_bridge.core._stand_in import stand_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     import httpx
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         Registration,
         Source,
         Subscription,
+        TopicEvent,
     )
     from wamp_bridge.core._operations import Removed
     from wamp_bridge.core._requests import Answer, Failure, Send
@@ -186,11 +188,26 @@ class Bridge(Calling):
             else:
                 came = self._send(step)
 
+    def _follow(self, topic: str, match: Match, place: str | None) -> Iterator[TopicEvent]:
+        flow = following.follow(self.settings, topic, match, place)
+        substitute = stand_in()
+        if substitute is not None:
+            return substitute.follow(self.settings.resolve(topic), match, place)
+
+        from wamp_bridge.core import _transport  # noqa: PLC0415 - see there
+
+        return _transport.follow(self._client(), flow)
+
     def _send(self, step: Send) -> Answer | Failure:
         substitute = stand_in()
         if substitute is not None:
             return substitute.answer(self.settings, step.request)
 
+        from wamp_bridge.core import _transport  # noqa: PLC0415 - see there
+
+        return _transport.send(self._client(), step)
+
+    def _client(self) -> httpx.Client:
         from wamp_bridge.core import _transport  # noqa: PLC0415 - see there
 
         # By process, for a connection can't be shared with a parent. No lock, which a fork might
@@ -201,4 +218,4 @@ class Bridge(Calling):
             client = self._clients.setdefault(os.getpid(), made)
             if client is not made:
                 made.close()
-        return _transport.send(client, step)
+        return client

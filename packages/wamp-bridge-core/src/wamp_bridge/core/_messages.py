@@ -132,6 +132,49 @@ class EventDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class TopicEvent:
+    """An event of a topic that is followed, as `events` yields it.
+
+    Attributes:
+        topic: As it was published to; differs from what is followed where that is a pattern.
+        args: Positional arguments.
+        kwargs: Keyword arguments.
+        publication: WAMP's id of the publication.
+        id: Its place: `events(..., last_event_id=id)` goes on behind it.
+        publisher: The publisher's WAMP session, where the router discloses it.
+        publisher_authid: Who the publisher is, where disclosed.
+        publisher_authrole: The publisher's role, where disclosed.
+    """
+
+    topic: str
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    publication: int
+    id: str
+    publisher: int | None = None
+    publisher_authid: str | None = None
+    publisher_authrole: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedURL:
+    """A URL by which a browser follows a topic with no token; a text of it is the URL itself.
+
+    Who has it can follow the topic: it belongs into the page of one who may, and into no log.
+
+    Attributes:
+        url: For `EventSource`. Not in the `repr`.
+        expires_at: Unix time in seconds from which on it opens no stream any more.
+    """
+
+    url: str = field(repr=False)
+    expires_at: float
+
+    def __str__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True, slots=True)
 class CallResult:
     """A full WAMP result: several positional results, keyword results.
 

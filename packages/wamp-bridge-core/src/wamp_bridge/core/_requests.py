@@ -116,7 +116,7 @@ def exchange(
     while True:
         came = yield Send(request, max(deadline - clock(), _LEAST_SECONDS))
         if isinstance(came, Answer):
-            error = _error_in(came)
+            error = error_in(came)
             if error is None:
                 return read(came)
             again = (request.repeatable and isinstance(error, Unavailable)) or (
@@ -126,7 +126,7 @@ def exchange(
             wait = error.retry_after if again else None
         else:
             assert isinstance(came, Failure)  # noqa: S101 - what a Send is answered with
-            error = _failed(came)
+            error = failed(came)
             refusals += 1
             harmless = request.repeatable or request.keyed
             again = came.kind == "unsent" or (harmless and came.kind == "cut")
@@ -181,13 +181,14 @@ def payload(
     return {"args": list(args or ()), "kwargs": dict(kwargs or {})}
 
 
-def _failed(failure: Failure) -> BridgeError:
+def failed(failure: Failure) -> BridgeError:
+    """The error that it is to have no answer."""
     if failure.kind == "late":
         return CallTimeout.explained(f"the bridge did not answer in time: {failure.reason}")
     return BridgeUnreachable.explained(f"the bridge could not be reached: {failure.reason}")
 
 
-def _error_in(answer: Answer) -> BridgeError | None:
+def error_in(answer: Answer) -> BridgeError | None:
     """The error that an answer is; None for a success."""
     status = answer.status
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP's own classes

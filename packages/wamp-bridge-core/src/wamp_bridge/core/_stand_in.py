@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wamp_bridge.core._messages import TopicEvent
     from wamp_bridge.core._requests import Answer, Failure, Outgoing
     from wamp_bridge.core._settings import Settings
+    from wamp_bridge.core._uris import Match
 
 
 class StandIn(Protocol):
@@ -24,6 +26,9 @@ class StandIn(Protocol):
 
     def answer(self, settings: Settings, request: Outgoing) -> Answer | Failure:
         """Answer a request, of an app with these settings."""
+
+    def follow(self, uri: str, match: Match, place: str | None) -> Iterator[TopicEvent]:
+        """The events of a topic behind a place."""
 
 
 _in_place: list[StandIn] = []

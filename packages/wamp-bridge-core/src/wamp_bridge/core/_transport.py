@@ -6,19 +6,25 @@ the bridge itself, is spared it because only `_client` comes here, and late.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+import time
+from contextlib import AsyncExitStack, ExitStack
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from wamp_bridge.core._following import SILENCE_SECONDS, Deliver, Open
 from wamp_bridge.core._messages import JSON_TYPE, PROTOCOL_HEADER, PROTOCOL_VERSION
-from wamp_bridge.core._requests import Answer, Failure
+from wamp_bridge.core._requests import Answer, Failure, Pause
 from wamp_bridge.core._signatures import RequestSigner
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import AsyncGenerator, Generator, Iterator
 
-    from wamp_bridge.core._requests import Send
+    from wamp_bridge.core._following import Flow
+    from wamp_bridge.core._messages import TopicEvent
+    from wamp_bridge.core._requests import Outgoing, Send
     from wamp_bridge.core._settings import Settings
 
 _CONNECT_SECONDS = 5.0
@@ -83,6 +89,82 @@ async def send_async(client: httpx.AsyncClient, step: Send) -> Answer | Failure:
         return _answer_of(await client.request(**_request_options(step)))
     except httpx.RequestError as error:
         return _failure_of(error)
+
+
+def follow(client: httpx.Client, flow: Flow) -> Iterator[TopicEvent]:
+    """Carry out all steps of following a topic; its events."""
+    came: Answer | Failure | bytes | bool | None = None
+    with ExitStack() as opened:
+        while True:
+            step = flow.send(came)
+            came = None
+            if isinstance(step, Deliver):
+                yield step.event
+            elif isinstance(step, Pause):
+                opened.close()
+                time.sleep(step.seconds)
+            elif isinstance(step, Open):
+                try:
+                    response = client.send(_request_of(client, step.request), stream=True)
+                    opened.callback(response.close)
+                    if not (came := _is_stream(response)):
+                        response.read()
+                        came = _answer_of(response)
+                except httpx.RequestError as error:
+                    came = _failure_of(error)
+                else:
+                    chunks = response.iter_bytes()
+            else:
+                try:
+                    came = next(chunks, None)
+                except httpx.RequestError:  # it is cut off
+                    came = None
+
+
+async def follow_async(client: httpx.AsyncClient, flow: Flow) -> AsyncGenerator[TopicEvent, None]:
+    """Carry out all steps of following a topic; its events."""
+    came: Answer | Failure | bytes | bool | None = None
+    async with AsyncExitStack() as opened:
+        while True:
+            step = flow.send(came)
+            came = None
+            if isinstance(step, Deliver):
+                yield step.event
+            elif isinstance(step, Pause):
+                await opened.aclose()
+                await asyncio.sleep(step.seconds)
+            elif isinstance(step, Open):
+                try:
+                    response = await client.send(_request_of(client, step.request), stream=True)
+                    opened.push_async_callback(response.aclose)
+                    if not (came := _is_stream(response)):
+                        await response.aread()
+                        came = _answer_of(response)
+                except httpx.RequestError as error:
+                    came = _failure_of(error)
+                else:
+                    chunks = response.aiter_bytes()
+            else:
+                try:
+                    came = await anext(chunks, None)
+                except httpx.RequestError:  # it is cut off
+                    came = None
+
+
+def _request_of(client: httpx.Client | httpx.AsyncClient, request: Outgoing) -> httpx.Request:
+    """The request for a stream."""
+    timeout = httpx.Timeout(
+        request.budget,
+        read=SILENCE_SECONDS,
+        connect=min(request.budget, _CONNECT_SECONDS),
+    )
+    headers = dict(request.headers)
+    return client.build_request(request.method, request.path, headers=headers, timeout=timeout)
+
+
+def _is_stream(response: httpx.Response) -> bool:
+    kind = response.headers.get("content-type", "").partition(";")[0].strip()
+    return response.is_success and kind == "text/event-stream"
 
 
 def _client_options(settings: Settings) -> dict[str, Any]:

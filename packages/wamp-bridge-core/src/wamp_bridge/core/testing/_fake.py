@@ -16,17 +16,20 @@ from wamp_bridge.core._stand_in import standing_in
 from wamp_bridge.core._uris import check_uri, unescape_segment
 from wamp_bridge.core.testing import _asked as asked
 from wamp_bridge.core.testing._asked import Called, Expectation, Published
+from wamp_bridge.core.testing._followed import followed
 from wamp_bridge.core.testing._reaching import Deliveries
 from wamp_bridge.core.testing._registered import Registered
 from wamp_bridge.core.testing._servers import PLACE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from wamp_bridge.core._messages import CallResult
+    from wamp_bridge.core._messages import CallResult, TopicEvent
     from wamp_bridge.core._requests import Outgoing
     from wamp_bridge.core._settings import Settings
+    from wamp_bridge.core._uris import Match
 
+_NEVER: Final = 2.0**33
 URL: Final = "http://fake-bridge.invalid/"
 
 
@@ -51,10 +54,11 @@ class FakeBridge(Deliveries):
     configured for it: an app without `WAMP_BRIDGE_URL`, token, secret or callback URL is told
     some. Apps don't announce themselves.
 
-    Published events are taken and remembered, and so are URLs that are registered or subscribed by
-    name, though nothing is sent there. A call needs an expectation, and without one is an
-    `UnexpectedRequest`. At the end of the context, where nothing else has failed, `verify` fails
-    for what was expected and didn't come, and for what came and was not expected.
+    Published events are taken and remembered, and handed to who follows their topics. So are URLs
+    that are registered or subscribed by name, though nothing is sent there. A call needs an
+    expectation, and without one is an `UnexpectedRequest`. At the end of the context, where nothing
+    else has failed, `verify` fails for what was expected and didn't come, and for what came and was
+    not expected.
 
     The pytest fixture `wamp_bridge_fake` is one.
     """
@@ -229,15 +233,18 @@ class FakeBridge(Deliveries):
             return self._answer_named(settings, action, uri, members, request.headers)
         if action == "calls":
             return self._answer_state(rest.strip("/"))
-        if action in ("announce", "withdraw"):
-            source = {"id": "src_1", "url": members["url"], "state": "live", "reason": None}
-            return _json(200, {"source": source} if action == "announce" else {})
+        if action in _TOLD:
+            return _json(200, _TOLD[action](request, members))
         if request.method == "GET":
             kind = action.partition("?")[0]
             return _json(200, {kind: self._registered.listed(kind), "cursor": None})
         if action in self._registered.actions:
             return self._answer_registering(action, members)
         raise self._refuse(f"a fake bridge has no answer to {request.method} {request.path}")
+
+    def follow(self, uri: str, match: Match, place: str | None) -> Iterator[TopicEvent]:
+        """What the app has published to a topic so far; then there is no more."""
+        return followed(self.published, uri, match, place)
 
     def _answer_registering(self, action: str, members: Mapping[str, Any]) -> Answer:
         try:
@@ -325,6 +332,21 @@ class FakeBridge(Deliveries):
         with self._lock:
             self._unexpected.append(reason)
         return UnexpectedRequest(reason)
+
+
+def _source(_request: Outgoing, members: Mapping[str, Any]) -> dict[str, Any]:
+    return {"source": {"id": "src_1", "url": members["url"], "state": "live", "reason": None}}
+
+
+def _signed(request: Outgoing, _members: Mapping[str, Any]) -> dict[str, Any]:
+    return {"url": URL + request.path.removesuffix("url/"), "expires_at": _NEVER}
+
+
+_TOLD: Final[Mapping[str, Callable[[Outgoing, Mapping[str, Any]], dict[str, Any]]]] = {
+    "announce": _source,
+    "events": _signed,
+    "withdraw": lambda _request, _members: {},
+}
 
 
 def _met(

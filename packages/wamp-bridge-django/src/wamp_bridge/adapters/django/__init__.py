@@ -10,10 +10,10 @@
     def price(product):
         return 12
 
-`rpc`, `sub`, `callback`, `call`, `publish` and `dispatcher` belong to one default `WampBridge`,
-and so do `acall` and `apublish`, for what is asynchronous. As an app in `INSTALLED_APPS`, this
-finds the handlers in the `wamp` module of each app, brings `manage.py wamp` and checks the
-settings.
+`rpc`, `sub`, `callback`, `call`, `publish`, `events`, `events_url` and `dispatcher` belong to one
+default `WampBridge`, and so do `acall` and `apublish`, for what is asynchronous. As an app in
+`INSTALLED_APPS`, this finds the handlers in the `wamp` module of each app, brings
+`manage.py wamp` and checks the settings.
 """
 
 from wamp_bridge.adapters.django._adapter import WampBridge, default
@@ -23,6 +23,8 @@ apublish = default.apublish
 call = default.call
 callback = default.callback
 dispatcher = default.dispatcher
+events = default.events
+events_url = default.events_url
 publish = default.publish
 rpc = default.rpc
 sub = default.sub
@@ -34,6 +36,8 @@ __all__ = [
     "call",
     "callback",
     "dispatcher",
+    "events",
+    "events_url",
     "publish",
     "rpc",
     "sub",

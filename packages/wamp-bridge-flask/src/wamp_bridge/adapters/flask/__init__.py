@@ -10,7 +10,8 @@
     def price(product):
         return 12
 
-`rpc`, `sub`, `callback`, `call`, `publish` and `dispatcher` belong to one default `WampBridge`.
+`rpc`, `sub`, `callback`, `call`, `publish`, `events`, `events_url` and `dispatcher` belong to one
+default `WampBridge`.
 """
 
 from wamp_bridge.adapters.flask._adapter import WampBridge
@@ -20,8 +21,20 @@ _default = WampBridge()
 call = _default.call
 callback = _default.callback
 dispatcher = _default.dispatcher
+events = _default.events
+events_url = _default.events_url
 publish = _default.publish
 rpc = _default.rpc
 sub = _default.sub
 
-__all__ = ["WampBridge", "call", "callback", "dispatcher", "publish", "rpc", "sub"]
+__all__ = [
+    "WampBridge",
+    "call",
+    "callback",
+    "dispatcher",
+    "events",
+    "events_url",
+    "publish",
+    "rpc",
+    "sub",
+]

@@ -15,16 +15,28 @@
     config.include("wamp_bridge.adapters.pyramid")
     config.scan()
 
-`rpc`, `sub` and `callback` declare handlers, which `config.scan()` finds. `call` and `publish`
-are those of the current app's `WampBridge`, which is `request.wamp`.
+`rpc`, `sub` and `callback` declare handlers, which `config.scan()` finds. `call`, `publish`,
+`events` and `events_url` are those of the current app's `WampBridge`, which is `request.wamp`.
 """
 
 from wamp_bridge.adapters.pyramid._adapter import WampBridge, current, includeme
 
 call = current.call
 callback = current.callback
+events = current.events
+events_url = current.events_url
 publish = current.publish
 rpc = current.rpc
 sub = current.sub
 
-__all__ = ["WampBridge", "call", "callback", "includeme", "publish", "rpc", "sub"]
+__all__ = [
+    "WampBridge",
+    "call",
+    "callback",
+    "events",
+    "events_url",
+    "includeme",
+    "publish",
+    "rpc",
+    "sub",
+]
