@@ -56,7 +56,7 @@ def event(event: Event) -> bytes:
 
 
 def streamed(event: Event) -> bytes:
-    """An event that arrived, as streams send it (protocol, section 6).
+    """An event that arrived, as streams send it (protocol, section 1).
 
     Raises:
         NotJson: The publisher sent what JSON lacks.

@@ -39,6 +39,7 @@ DEFAULT_LIFETIME = 300.0
 _LEAST_LIFETIME = 1.0
 _LAST = "Last-Event-ID"
 _MAX_PLACE = 256
+_SIGNED = ("app", "expires", "match", "origin", "signature")
 
 
 class StreamRequests:
@@ -119,7 +120,6 @@ class StreamRequests:
         if (
             app is None
             or leave is None
-            or len(signatures) > 1
             or not self._signed.counts(app, leave, signatures[0])
             or leave.origin not in (None, request.headers.get(ORIGIN))
         ):
@@ -159,6 +159,8 @@ def _leave(request: web.Request) -> Leave | None:
     """What a signed URL says; None where it can't be one."""
     query = request.query
     match, expires = query.get("match", "exact"), query.get("expires", "")
+    if any(len(query.getall(name, [])) > 1 for name in _SIGNED):
+        return None
     if match not in MATCHES or not (expires.isascii() and expires.isdecimal()):
         return None
     topic = name_in(request)

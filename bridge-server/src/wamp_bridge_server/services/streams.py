@@ -1,4 +1,4 @@
-"""Streams: who follows topics by `GET /events/` (protocol, section 6).
+"""Streams: who follows topics by `GET /events/` (protocol, section 1).
 
 All streams of an app and a topic stand behind one log, which is one more of those that the topic is
 subscribed for. It is kept for a while after its last stream went, and over restarts of the bridge,

@@ -118,7 +118,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogRecord:
-    """A topic whose events are kept in a log, for streams to follow (protocol, section 6).
+    """A topic whose events are kept in a log, for streams to follow (protocol, section 1).
 
     All of its events behind `floor`, a `seq`, are kept. `created_at` is in Unix seconds.
     """

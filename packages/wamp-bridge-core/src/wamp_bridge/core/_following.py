@@ -1,4 +1,4 @@
-"""Topics followed by server-sent events (protocol, section 6), and URLs that let a browser do so.
+"""Topics followed by server-sent events (protocol, section 1), and URLs that let a browser do so.
 
 All is pure. To follow is a generator that yields what is to be done, and is sent what became of it;
 it never ends by itself. The clients drive it, and hand its events on.
