@@ -212,7 +212,7 @@ async def by_signed_url(watched: Watched, name: str) -> None:
     await watched.ask("GET", good.replace(name, "com.other"), status=401)
     await watched.ask("GET", f"{good}&match=some", status=401)
     await watched.ask("POST", f"/publish/{name}/?{parts.query}", b"{}", status=401)
-    await watched.ask("GET", f"/{parts.query}", status=404)
+    await watched.ask("GET", f"/?{parts.query}", status=404)
     await watched.ask("GET", good, headers=[("wamp-bridge-protocol", "9")], status=400)
 
 
