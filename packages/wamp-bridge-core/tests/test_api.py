@@ -26,6 +26,7 @@ INTERNAL = {
     "_transport": ("SignatureAuth", "TokenAuth"),
     "_binding": ("Binder",),
     "_calling": ("AsyncCalling", "Calling"),
+    "_topics": ("AsyncTopics", "Topics"),
     "_following": ("Deliver", "Open", "Receive"),
     "_dispatch": ("HandlerCall",),
     "_registry": ("Table",),

@@ -186,7 +186,47 @@ async def test_a_url_is_signed() -> None:
     assert asked.requests[0].url.path == "/events/com.shop.sold/url/"
 
 
+SEVERAL = {
+    "events": [
+        {"publication": 7},
+        {"type": "about:blank", "status": 403, "detail": "no", "title": "Forbidden"},
+        {"publication": None},
+    ]
+}
+
+
+async def test_several_events_are_published_and_each_is_told_of() -> None:
+    asked = Asked(*[httpx.Response(200, json=SEVERAL) for _ in range(2)])
+    transport = httpx.MockTransport(asked)
+    with Bridge(SETTINGS, transport=transport) as bridge:
+        told = bridge.publish_many("sold", [[1], {"n": 2}, ()], options={"retain": True})
+    async with AsyncBridge(SETTINGS, transport=transport) as async_bridge:
+        again = await async_bridge.publish_many("sold", ([n] for n in range(3)))
+    assert [each.id for each in told] == [each.id for each in again] == [7, None, None]
+    assert told[0].value() == 7
+    assert isinstance(told[1].error, Forbidden)
+    assert told[1].error.detail == "no"
+    with pytest.raises(Forbidden):
+        told[1].value()
+    assert json.loads(asked.requests[0].content) == {
+        "events": [
+            {"args": [1], "kwargs": {}},
+            {"args": [], "kwargs": {"n": 2}},
+            {"args": [], "kwargs": {}},
+        ],
+        "options": {"retain": True},
+    }
+
+
 class TestAgainstAFake:
+    def test_several_are_published(self) -> None:
+        with FakeBridge() as fake, Bridge(SETTINGS) as bridge:
+            fake.expect_publish("sold", [2], raises=Forbidden)
+            told = bridge.publish_many("sold", [[1], [2], {"n": 3}])
+            assert [each.id for each in told] == [1, None, 2]
+            assert isinstance(told[1].error, Forbidden)
+            fake.assert_published("sold", times=2)
+
     def test_what_was_published_comes(self) -> None:
         with FakeBridge(), Bridge(SETTINGS) as bridge:
             bridge.publish("sold", [1])

@@ -10,8 +10,8 @@ from wamp_bridge.core._calling import AsyncCalling
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from wamp_bridge.core._calling import Operation
     from wamp_bridge.core._messages import Source, TopicEvent
+    from wamp_bridge.core._topics import Operation
     from wamp_bridge.core._uris import Match
 
 _P = ParamSpec("_P")

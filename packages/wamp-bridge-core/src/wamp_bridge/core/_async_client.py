@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from wamp_bridge.core._calling import Operation
     from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
     from wamp_bridge.core._following import Flow
     from wamp_bridge.core._messages import (
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from wamp_bridge.core._operations import Removed
     from wamp_bridge.core._requests import Answer, Failure, Send
     from wamp_bridge.core._settings import Settings
+    from wamp_bridge.core._topics import Operation
     from wamp_bridge.core._uris import Match
 
 _P = ParamSpec("_P")

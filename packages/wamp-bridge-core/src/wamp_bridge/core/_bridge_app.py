@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from wamp_bridge.core._announce import Announcer
     from wamp_bridge.core._async_client import AsyncBridge
     from wamp_bridge.core._callables import Awaiting
-    from wamp_bridge.core._calling import Operation
     from wamp_bridge.core._client import Bridge
     from wamp_bridge.core._dispatch import Dispatcher
     from wamp_bridge.core._messages import Request, Response, Source, TopicEvent
     from wamp_bridge.core._settings import Settings
+    from wamp_bridge.core._topics import Operation
     from wamp_bridge.core._uris import Invoke, Match
 
 _P = ParamSpec("_P")

@@ -6,20 +6,21 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from wamp_bridge.core._errors import error_of
-from wamp_bridge.core._messages import CallResult, CallState, PendingCall
+from wamp_bridge.core._messages import CallResult, CallState, PendingCall, Publication
 from wamp_bridge.core._operations import ask, budget, callback_url, listed
 from wamp_bridge.core._requests import (
     GRACE_SECONDS,
     KEY_HEADER,
     Answer,
     Exchange,
+    error_in_problem,
     json_of,
     payload,
 )
 from wamp_bridge.core._uris import check_uri, escape_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from wamp_bridge.core._settings import Settings
 
@@ -135,6 +136,31 @@ def publish(
     )
 
 
+def publish_many(
+    settings: Settings,
+    topic: str,
+    events: Iterable[Sequence[Any] | Mapping[str, Any]],
+    *,
+    options: Mapping[str, Any] | None,
+    timeout: float | None,
+    idempotency_key: str | None,
+) -> Exchange[list[Publication]]:
+    """Publish events of one topic: what became of each."""
+    members = {
+        "events": [payload(event, None) for event in events],
+        "options": dict(options) if options is not None else None,
+    }
+    return ask(
+        "POST",
+        f"publish/{_segment(settings, topic)}/",
+        members,
+        budget(settings, timeout),
+        lambda answer: [_published(each) for each in listed(json_of(answer), "events")],
+        repeatable=False,
+        headers=_key(idempotency_key),
+    )
+
+
 def key_in(headers: Mapping[str, str]) -> str | None:
     """The idempotency key that an exchange was given."""
     written = headers.get(KEY_HEADER)
@@ -197,6 +223,14 @@ def _state(answer: Answer) -> CallState:
 
 def _result_in(members: Mapping[str, Any]) -> CallResult:
     return CallResult(listed(members, "args"), dict(members.get("kwargs") or {}))
+
+
+def _published(member: Any) -> Publication:
+    if not isinstance(member, dict):
+        member = {}
+    if "publication" in member:
+        return Publication(member["publication"], None)
+    return Publication(None, error_in_problem(member))
 
 
 def _publication(answer: Answer) -> int | None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from wamp_bridge.core._calling import Operation
     from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
     from wamp_bridge.core._messages import (
         Registration,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from wamp_bridge.core._operations import Removed
     from wamp_bridge.core._requests import Answer, Failure, Send
     from wamp_bridge.core._settings import Settings
+    from wamp_bridge.core._topics import Operation
     from wamp_bridge.core._uris import Match
 
 _P = ParamSpec("_P")

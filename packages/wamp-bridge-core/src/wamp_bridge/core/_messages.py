@@ -132,6 +132,29 @@ class EventDetails:
 
 
 @dataclass(frozen=True, slots=True)
+class Publication:
+    """What became of one of several events that were published together.
+
+    Attributes:
+        id: WAMP's, None where no acknowledgement was asked for, or where it was not published.
+        error: Why it was not published, or None.
+    """
+
+    id: int | None
+    error: BridgeError | None
+
+    def value(self) -> int | None:
+        """The id, as `publish` would have returned it.
+
+        Raises:
+            BridgeError: It was not published; the error that `publish` would have raised.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.id
+
+
+@dataclass(frozen=True, slots=True)
 class TopicEvent:
     """An event of a topic that is followed, as `events` yields it.
 

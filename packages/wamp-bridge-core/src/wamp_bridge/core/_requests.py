@@ -199,6 +199,14 @@ def error_in(answer: Answer) -> BridgeError | None:
         problem = None
     if not isinstance(problem, dict):
         problem = {}
+    return error_in_problem({**problem, "status": status}, answer.headers)
+
+
+def error_in_problem(problem: Mapping[str, Any], headers: Mapping[str, str] = {}) -> BridgeError:
+    """The error that a problem document tells (RFC 9457), which came with headers."""
+    status = problem.get("status")
+    if not isinstance(status, int):
+        status = ServerError.status
     uri, args, kwargs = (problem.get(name) for name in ("error", "args", "kwargs"))
     title = _text(problem.get("title")) or f"the bridge answered with status {status}"
     return error_of(
@@ -208,8 +216,8 @@ def error_in(answer: Answer) -> BridgeError | None:
         kwargs if isinstance(kwargs, dict) else {},
         title=title,
         detail=_text(problem.get("detail")) or title,
-        request_id=_text(problem.get("request_id")) or answer.headers.get("request-id"),
-        retry_after=_seconds(answer.headers.get("retry-after", "")),
+        request_id=_text(problem.get("request_id")) or headers.get("request-id"),
+        retry_after=_seconds(headers.get("retry-after", "")),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from wamp_bridge.core._calls import key_in
 from wamp_bridge.core._errors import BridgeError, BridgeUnreachable, InvalidURI, NotFound
@@ -16,21 +16,18 @@ from wamp_bridge.core._stand_in import standing_in
 from wamp_bridge.core._uris import check_uri, unescape_segment
 from wamp_bridge.core.testing import _asked as asked
 from wamp_bridge.core.testing._asked import Called, Expectation, Published
-from wamp_bridge.core.testing._followed import followed
+from wamp_bridge.core.testing._followed import TOLD, URL, followed, told_of
 from wamp_bridge.core.testing._reaching import Deliveries
 from wamp_bridge.core.testing._registered import Registered
 from wamp_bridge.core.testing._servers import PLACE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from wamp_bridge.core._messages import CallResult, TopicEvent
     from wamp_bridge.core._requests import Outgoing
     from wamp_bridge.core._settings import Settings
     from wamp_bridge.core._uris import Match
-
-_NEVER: Final = 2.0**33
-URL: Final = "http://fake-bridge.invalid/"
 
 
 class UnexpectedRequest(AssertionError):  # noqa: N818 - named for what came
@@ -233,8 +230,8 @@ class FakeBridge(Deliveries):
             return self._answer_named(settings, action, uri, members, request.headers)
         if action == "calls":
             return self._answer_state(rest.strip("/"))
-        if action in _TOLD:
-            return _json(200, _TOLD[action](request, members))
+        if action in TOLD:
+            return _json(200, TOLD[action](request, members))
         if request.method == "GET":
             kind = action.partition("?")[0]
             return _json(200, {kind: self._registered.listed(kind), "cursor": None})
@@ -268,7 +265,12 @@ class FakeBridge(Deliveries):
             return _problem(error)
         if action == "call":
             return self._answer_call(settings, uri, members, headers)
-        return self._answer_publish(settings, uri, members, key_in(headers))
+        if "events" not in members:
+            return self._answer_publish(settings, uri, members, key_in(headers))
+        several = [{"options": members.get("options"), **event} for event in members["events"]]
+        return told_of(
+            [self._answer_publish(settings, uri, each, key_in(headers)) for each in several]
+        )
 
     def _answer_call(
         self,
@@ -332,21 +334,6 @@ class FakeBridge(Deliveries):
         with self._lock:
             self._unexpected.append(reason)
         return UnexpectedRequest(reason)
-
-
-def _source(_request: Outgoing, members: Mapping[str, Any]) -> dict[str, Any]:
-    return {"source": {"id": "src_1", "url": members["url"], "state": "live", "reason": None}}
-
-
-def _signed(request: Outgoing, _members: Mapping[str, Any]) -> dict[str, Any]:
-    return {"url": URL + request.path.removesuffix("url/"), "expires_at": _NEVER}
-
-
-_TOLD: Final[Mapping[str, Callable[[Outgoing, Mapping[str, Any]], dict[str, Any]]]] = {
-    "announce": _source,
-    "events": _signed,
-    "withdraw": lambda _request, _members: {},
-}
 
 
 def _met(

@@ -10,9 +10,9 @@
     def price(product):
         return 12
 
-`rpc`, `sub`, `callback`, `call`, `publish`, `events`, `events_url` and `dispatcher` belong to one
-default `WampBridge`, and so do `acall` and `apublish`, for what is asynchronous. As an app in
-`INSTALLED_APPS`, this finds the handlers in the `wamp` module of each app, brings
+`rpc`, `sub`, `callback`, `call`, `publish`, `publish_many`, `events`, `events_url` and `dispatcher`
+belong to one default `WampBridge`, and so do `acall` and `apublish`, for what is asynchronous. As
+an app in `INSTALLED_APPS`, this finds the handlers in the `wamp` module of each app, brings
 `manage.py wamp` and checks the settings.
 """
 
@@ -26,6 +26,7 @@ dispatcher = default.dispatcher
 events = default.events
 events_url = default.events_url
 publish = default.publish
+publish_many = default.publish_many
 rpc = default.rpc
 sub = default.sub
 
@@ -39,6 +40,7 @@ __all__ = [
     "events",
     "events_url",
     "publish",
+    "publish_many",
     "rpc",
     "sub",
 ]

@@ -10,8 +10,8 @@
     async def price(product: str) -> float:
         return 12
 
-`rpc`, `sub`, `callback`, `call`, `publish`, `events`, `events_url` and `dispatcher` belong to one
-default `WampBridge`.
+`rpc`, `sub`, `callback`, `call`, `publish`, `publish_many`, `events`, `events_url` and `dispatcher`
+belong to one default `WampBridge`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ callback = _default.callback
 events = _default.events
 events_url = _default.events_url
 publish = _default.publish
+publish_many = _default.publish_many
 rpc = _default.rpc
 sub = _default.sub
 
@@ -41,6 +42,7 @@ __all__ = [
     "events",
     "events_url",
     "publish",
+    "publish_many",
     "rpc",
     "sub",
 ]

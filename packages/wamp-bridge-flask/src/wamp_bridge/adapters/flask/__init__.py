@@ -10,8 +10,8 @@
     def price(product):
         return 12
 
-`rpc`, `sub`, `callback`, `call`, `publish`, `events`, `events_url` and `dispatcher` belong to one
-default `WampBridge`.
+`rpc`, `sub`, `callback`, `call`, `publish`, `publish_many`, `events`, `events_url` and `dispatcher`
+belong to one default `WampBridge`.
 """
 
 from wamp_bridge.adapters.flask._adapter import WampBridge
@@ -24,6 +24,7 @@ dispatcher = _default.dispatcher
 events = _default.events
 events_url = _default.events_url
 publish = _default.publish
+publish_many = _default.publish_many
 rpc = _default.rpc
 sub = _default.sub
 
@@ -35,6 +36,7 @@ __all__ = [
     "events",
     "events_url",
     "publish",
+    "publish_many",
     "rpc",
     "sub",
 ]

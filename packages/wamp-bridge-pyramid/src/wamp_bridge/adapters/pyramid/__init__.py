@@ -16,7 +16,8 @@
     config.scan()
 
 `rpc`, `sub` and `callback` declare handlers, which `config.scan()` finds. `call`, `publish`,
-`events` and `events_url` are those of the current app's `WampBridge`, which is `request.wamp`.
+`publish_many`, `events` and `events_url` are those of the current app's `WampBridge`, which is
+`request.wamp`.
 """
 
 from wamp_bridge.adapters.pyramid._adapter import WampBridge, current, includeme
@@ -26,6 +27,7 @@ callback = current.callback
 events = current.events
 events_url = current.events_url
 publish = current.publish
+publish_many = current.publish_many
 rpc = current.rpc
 sub = current.sub
 
@@ -37,6 +39,7 @@ __all__ = [
     "events_url",
     "includeme",
     "publish",
+    "publish_many",
     "rpc",
     "sub",
 ]
