@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import uuid
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,11 @@ pytest_plugins = ["support.leaks", "support.bridges"]
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
 
+# Programs that tests start are ended as by Ctrl-C, which they must not have learnt to ignore from
+# a shell that has us run in the background.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(scope="session")
 def router() -> Iterator[CrossbarRouter]:
@@ -28,11 +34,19 @@ def router() -> Iterator[CrossbarRouter]:
         yield running
 
 
-@pytest.fixture
-def own_router() -> Iterator[CrossbarRouter]:
-    """Yield a real Crossbar for one test alone, which may do with it what it likes."""
+@pytest.fixture(scope="session")
+def second_router() -> Iterator[CrossbarRouter]:
+    """Yield the one that `own_router` hands on: to start one takes longer than most tests."""
     with running_router() as running:
         yield running
+
+
+@pytest.fixture
+def own_router(second_router: CrossbarRouter) -> CrossbarRouter:
+    """Return a real Crossbar that one test at a time has, which may do with it what it likes."""
+    second_router.resume()
+    second_router.start()  # if the test before has ended it
+    return second_router
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from wamp_bridge_server.errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
-from wamp_bridge_server.values import BadBinary, BadText, admit
+from wamp_bridge_server.values import BadBinary, BadText, admit, why_no_json
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -43,7 +43,7 @@ class Asking:
         """The procedure, topic or id that the path names.
 
         Raises:
-            Unprocessable: It is no UTF-8.
+            Unprocessable: It is no UTF-8, or holds U+0000.
         """
         return name_in(self.request)
 
@@ -61,7 +61,7 @@ class Asking:
         except msgspec.ValidationError as error:
             raise Malformed(f"The body is not as it should be: {error}.") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise no_json(error) from None
+            raise no_json(error, text) from None
         except RecursionError:
             raise Malformed("The body is nested too deep.") from None
 
@@ -84,9 +84,12 @@ def name_in(request: web.Request) -> str:
     """The procedure, topic or id that the path of a request names. Raises `Unprocessable`."""
     segments = request.raw_path.partition("?")[0].split("/")
     try:
-        return unquote_to_bytes(segments[2]).decode()
+        name = unquote_to_bytes(segments[2]).decode()
     except UnicodeDecodeError:
         raise Unprocessable("The name in the path is no UTF-8.") from None
+    if "\0" in name:  # which not every store can be asked for
+        raise Unprocessable("The name in the path holds U+0000.")
+    return name
 
 
 async def read(request: web.Request, place: Request) -> bytes:
@@ -150,11 +153,9 @@ def _too_large() -> TooLarge:
     return TooLarge(f"A body may have at most {MAX_BODY_BYTES} bytes.")
 
 
-def no_json(error: Exception) -> Malformed:
+def no_json(error: Exception, text: bytes) -> Malformed:
     """The refusal of a body that can't be decoded."""
-    if isinstance(error, UnicodeDecodeError):
-        return Malformed("The body is no UTF-8.")
-    return Malformed(f"The body is no JSON: {error}.")
+    return Malformed(f"The body is no JSON: {why_no_json(error, text)}.")
 
 
 def is_compressed(request: web.Request) -> bool:

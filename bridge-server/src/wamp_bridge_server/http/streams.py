@@ -116,7 +116,7 @@ class StreamRequests:
         authentication = self._authentication
         app, leave = self._named(request), _leave(request)
         key = NOBODY if app is None else app.name
-        authentication.failures.check(request.remote, key)
+        authentication.failures.check(authentication.remotes.of(request), key)
         if (
             app is None
             or leave is None

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from wamp_bridge_server.backends.base import Unavailable, Undeliverable, WampError
-from wamp_bridge_server.errors import CallFailed, Problem, Unprocessable
+from wamp_bridge_server.errors import OPTION_NOT_ALLOWED, CallFailed, Problem, Unprocessable
 from wamp_bridge_server.errors import Unavailable as UnavailableProblem
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Publishing:
 
         Raises:
             Forbidden: Not allowed to this app.
-            Unprocessable: A value that WAMP can't carry.
+            Unprocessable: A value that WAMP can't carry, an option that the router lacks.
             CallFailed: What the router answered.
             Unavailable: There is no router, or it takes no more now.
         """
@@ -50,6 +50,9 @@ class Publishing:
         try:
             return await session.publish(topic, args, kwargs, options)
         except WampError as error:
+            if error.uri == OPTION_NOT_ALLOWED:
+                reason = " ".join(str(argument) for argument in error.wamp_args)
+                raise Unprocessable(f"The event can't be published so: {reason}") from error
             raise CallFailed(error.uri, error.wamp_args, error.wamp_kwargs) from error
         except Unavailable as error:
             raise UnavailableProblem(f"The event could not be published: {error}.") from error

@@ -16,6 +16,7 @@ import structlog
 
 from wamp_bridge_server.errors import Conflict, Forbidden, GoingDown, Unavailable
 from wamp_bridge_server.store import StoreError
+from wamp_bridge_server.tasks import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -172,7 +173,7 @@ class Streams:
         """Follow it, and let go in time of what nobody comes back to."""
         for app in {each.record.app for each in self.logs.by_id.values()}:
             self.touch(app)
-        self._watching = asyncio.create_task(self._watch(), name="streams")
+        self._watching = lasting(self._watch, "streams")
 
     def stop(self) -> None:
         """End all streams, and open no more; what they follow is kept for the next bridge."""

@@ -6,8 +6,8 @@ import secrets
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from wamp_bridge_server.store import dialects
 from wamp_bridge_server.store.schema import own_keys
 
 if TYPE_CHECKING:
@@ -20,10 +20,8 @@ _BYTES = 32
 
 async def write_own_keys(connection: AsyncConnection, names: Sequence[str]) -> list[bytes]:
     """The keys of these names, each made where there was none."""
-    # Both dialects have the same ON CONFLICT, which is no part of the common constructs.
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     made = [{"name": name, "key": secrets.token_bytes(_BYTES)} for name in dict.fromkeys(names)]
-    await connection.execute(dialect.insert(own_keys).on_conflict_do_nothing(), made)
+    await connection.execute(dialects.insert(connection, own_keys).on_conflict_do_nothing(), made)
     rows = await connection.execute(select(own_keys).where(own_keys.c.name.in_(names)))
     keys = {row.name: row.key for row in rows}
     return [keys[name] for name in names]

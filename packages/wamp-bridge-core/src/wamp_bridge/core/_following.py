@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import urlencode
 
+from wamp_bridge.core import _arguments as arguments
 from wamp_bridge.core._errors import BridgeError, EventsLost, ServerError, Unavailable
 from wamp_bridge.core._json import AROUND, loads
 from wamp_bridge.core._messages import SignedURL, TopicEvent
@@ -135,7 +136,7 @@ def follow(settings: Settings, topic: str, match: Match, last_event_id: str | No
 
 
 def _path(settings: Settings, topic: str, match: Match) -> str:
-    uri = settings.resolve(topic)
+    uri = settings.resolve(arguments.text("topic", topic))
     check_uri(uri, match)
     return f"events/{escape_segment(uri)}/"
 
