@@ -52,7 +52,7 @@ class Stream:
 
     async def args(self, number: int) -> list[Any]:
         """The positional arguments of so many events."""
-        found = []
+        found: list[Any] = []
         for _ in range(number):
             came = await self.next()
             assert came is not None, f"the stream ended after {found}"
@@ -61,7 +61,8 @@ class Stream:
         return found
 
     async def _next(self) -> Message | None:
-        event, identifier, data = "", self.last_id, []
+        event, identifier = "", self.last_id
+        data: list[str] = []
         async for line in self._lines:
             name, _, value = line.partition(":")
             value = value.removeprefix(" ")
