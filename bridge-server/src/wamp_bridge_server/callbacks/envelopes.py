@@ -119,12 +119,16 @@ def single_result(args: Sequence[Any]) -> Any:
 
 
 def _members_of(event: Event) -> dict[str, Any]:
+    details = _disclosed("publisher", event.details)
+    if event.retained:
+        details["retained"] = True
     return {
         "topic": event.topic,
         "publication": event.publication,
         "args": to_json(event.args),
         "kwargs": to_json(event.kwargs),
-        "details": _disclosed("publisher", event.details),
+        "details": _disclosed("publisher", event.details)
+        | ({"retained": True} if event.retained else {}),
     }
 
 

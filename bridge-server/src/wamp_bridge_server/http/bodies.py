@@ -35,6 +35,7 @@ class Subscription(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     url: str
     match: str | None = None
     ordered: bool | None = None
+    get_retained: bool | None = None
     concurrency: int | None = None
     schedule: list[float] | None = None
     timeout: float | None = None

@@ -154,7 +154,12 @@ class Arrivals:
     def _keep(self, group: Group, event: Event, published: float) -> None:
         """Have an event kept for the endpoints and the log of a group. Raises `NotJson`."""
         app, now = group.app, time.time()
-        if group.log is not None and group.log.created_at <= published:
+        recipients = [e for e in group.recipients() if e.record.created_at <= published]
+        if event.retained:  # for those alone who have asked for it
+            recipients = group.with_retained("asked")
+            for endpoint in recipients:
+                endpoint.retained = None
+        elif group.log is not None and group.log.created_at <= published:
             self._inbox.put(
                 EventRecord(
                     log=group.log.id,
@@ -165,7 +170,6 @@ class Arrivals:
                     created_at=now,
                 )
             )
-        recipients = [e for e in group.recipients() if e.record.created_at <= published]
         body = envelopes.event(event) if recipients else b""
         for endpoint in recipients:
             delivery = DeliveryRecord(

@@ -46,7 +46,8 @@ class Endpoint:
     `suspected`, `withdrawn`, `declined` and `barred` are reasons: why its app may be gone, why it
     is taken for gone, how it said that it wants nothing more of this, why it may not be held.
     `noted` is the state that it was last seen in, `since` the Unix time when that began; `rested`
-    says whether its deliveries waited then.
+    says whether its deliveries waited then. `retained` is whether the event that the router retains
+    is to be asked for, or was; None where there is nothing to come any more.
     """
 
     record: EndpointRecord
@@ -60,6 +61,7 @@ class Endpoint:
     busy: int = 0
     noted: State = "pending"
     rested: bool = False
+    retained: Literal["due", "asked"] | None = None
 
     @property
     def lane(self) -> str:
@@ -221,6 +223,10 @@ class Group:
         if self.kind == "procedure":
             return any(endpoint.up for endpoint in self.endpoints)
         return self.log is not None or any(e.barred is None for e in self.endpoints)
+
+    def with_retained(self, state: Literal["due", "asked"]) -> list[Endpoint]:
+        """The endpoints whose retained event is to be asked for, or was."""
+        return [e for e in self.endpoints if e.retained == state and e.barred is None]
 
     def was_wanted(self, before: float) -> bool:
         """Whether any of those that it is for was there before a Unix time in seconds."""

@@ -281,6 +281,7 @@ class WampSession:
             event.args or [],
             event.kwargs or {},
             details,
+            bool(event.retained),
         )
         self._receive(arrived)
 

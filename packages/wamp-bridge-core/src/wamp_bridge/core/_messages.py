@@ -117,6 +117,7 @@ class EventDetails:
         publisher_authid: Who the publisher is, where disclosed.
         publisher_authrole: The publisher's role, where disclosed.
         publisher_app: The publisher's name where it is an app of the same bridge.
+        retained: Whether it is an earlier event, which the router retained.
     """
 
     topic: str
@@ -129,6 +130,7 @@ class EventDetails:
     publisher_authid: str | None = None
     publisher_authrole: str | None = None
     publisher_app: str | None = None
+    retained: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _OF_CALLS = frozenset({"caller", "caller_authid", "caller_authrole", "caller_app", "deadline"})
-_OF_EVENTS = frozenset({"publisher", "publisher_authid", "publisher_authrole", "publisher_app"})
+_OF_EVENTS = frozenset(
+    {"publisher", "publisher_authid", "publisher_authrole", "publisher_app", "retained"}
+)
 _Flow: TypeAlias = "Generator[Request, Response, _T]"
 
 
@@ -145,7 +147,7 @@ class Deliveries:
             args: Positional arguments, or keyword arguments where it is a mapping.
             kwargs: Keyword arguments.
             details: What is disclosed of the publisher: `publisher`, `publisher_authid`,
-                `publisher_authrole`, `publisher_app`.
+                `publisher_authrole`, `publisher_app`, `retained`.
             delivery_id: A new one if left out. Events arrive at least once; the same id again is
                 the same event again.
 
