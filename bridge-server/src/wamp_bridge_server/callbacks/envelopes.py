@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NotJson",
+    "disclosed",
     "error",
     "event",
     "invocation",
@@ -29,7 +30,7 @@ def invocation(invocation: Invocation, caller_app: str | None, deadline: float) 
     Raises:
         NotJson: The caller sent what JSON lacks.
     """
-    details = _disclosed("caller", invocation.details)
+    details = disclosed("caller", invocation.details)
     if caller_app is not None:
         details["caller_app"] = caller_app
     details["deadline"] = deadline
@@ -119,7 +120,9 @@ def single_result(args: Sequence[Any]) -> Any:
 
 
 def _members_of(event: Event) -> dict[str, Any]:
-    details = _disclosed("publisher", event.details)
+    details = disclosed("publisher", event.details)
+    if event.details.app is not None:
+        details["publisher_app"] = event.details.app
     if event.retained:
         details["retained"] = True
     return {
@@ -127,12 +130,12 @@ def _members_of(event: Event) -> dict[str, Any]:
         "publication": event.publication,
         "args": to_json(event.args),
         "kwargs": to_json(event.kwargs),
-        "details": _disclosed("publisher", event.details)
-        | ({"retained": True} if event.retained else {}),
+        "details": details,
     }
 
 
-def _disclosed(who: str, details: Details) -> dict[str, Any]:
+def disclosed(who: str, details: Details) -> dict[str, Any]:
+    """What is known of the one who called or published, under the names that `who` begins."""
     known: Mapping[str, Any] = {
         who: details.session,
         f"{who}_authid": details.authid,

@@ -40,13 +40,14 @@ _AUTH: dict[Path, Shape] = {
     ("authid",): "text",
     ("secret",): "text",
     ("key",): "text",
+    ("cert",): "text",
 }
 _ROOT: dict[Path, Shape] = {
     ("listen",): "text",
     ("public_urls",): "list",
     ("trusted_proxies",): "list",
     ("router",): "table",
-    ("router", "url"): "text",
+    ("router", "url"): "value",
     ("router", "realm"): "text",
     ("router", "ca"): "text",
     **{("router", "auth", *path): shape for path, shape in _AUTH.items()},
@@ -67,6 +68,7 @@ _APP: dict[Path, Shape] = {
     ("allow", "publish"): "list",
     ("allow", "register"): "list",
     ("allow", "subscribe"): "list",
+    ("realm",): "text",
     **{("router_auth", *path): shape for path, shape in _AUTH.items()},
     ("callbacks",): "list",
     ("rate",): "value",

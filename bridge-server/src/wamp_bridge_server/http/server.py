@@ -13,6 +13,7 @@ from wamp_bridge_server.http.asking import MAX_BODY_BYTES
 from wamp_bridge_server.http.connections import Runner, Site
 from wamp_bridge_server.http.crossbar import CrossbarRequests
 from wamp_bridge_server.http.dead_letters import DeadLetterRequests
+from wamp_bridge_server.http.directory import DirectoryRequests
 from wamp_bridge_server.http.endpoints import EndpointRequests
 from wamp_bridge_server.http.gate import check_protocol
 from wamp_bridge_server.http.idempotency import Repeats
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
     from wamp_bridge_server.services.asynchronous import AsynchronousCalls
     from wamp_bridge_server.services.calls import Calls
     from wamp_bridge_server.services.dead_letters import DeadLetterOffice
+    from wamp_bridge_server.services.directory import Directory
     from wamp_bridge_server.services.endpoints import Endpoints
     from wamp_bridge_server.services.health import Health
     from wamp_bridge_server.services.idempotency import Idempotency
     from wamp_bridge_server.services.publishing import Publishing
+    from wamp_bridge_server.services.recall import Recall
     from wamp_bridge_server.services.signed_urls import SignedUrls
     from wamp_bridge_server.services.sources import Sources
     from wamp_bridge_server.services.streams import Streams
@@ -64,6 +67,8 @@ class HttpServer:
         streams: Streams,
         signed_urls: SignedUrls,
         health: Health,
+        directory: Directory,
+        recall: Recall,
     ) -> None:
         self._limits = limits
         self.admission = Admission(limits)
@@ -78,6 +83,7 @@ class HttpServer:
         self._route_sources(SourceRequests(sources))
         self._route_dead_letters(DeadLetterRequests(dead_letters))
         self._route_streams(StreamRequests(self.admission, authentication, streams, signed_urls))
+        self._route_directory(DirectoryRequests(directory, recall))
         self._route_crossbar(CrossbarRequests(self.admission, authentication, calls, publishing))
         self._open("/health/live", self._live)
         self._open("/health/ready", self._ready)
@@ -149,6 +155,11 @@ class HttpServer:
         for path in ("/events/{name:[^/]+}", "/events/{name:[^/]+}/"):
             router.add_get(path, streams.follow)  # which takes HEAD too
             router.add_route("OPTIONS", path, streams.preflight)
+
+    def _route_directory(self, directory: DirectoryRequests) -> None:
+        self._add("GET", "/procedures", directory.procedures)
+        self._add("GET", "/topics", directory.topics)
+        self._add("GET", "/topics/{name:[^/]+}/history", directory.history)
 
     def _route_crossbar(self, crossbar: CrossbarRequests) -> None:
         for path, handler in (("/call", crossbar.call), ("/publish", crossbar.publish)):

@@ -20,6 +20,7 @@ from wamp_bridge.core._client import Bridge
 from wamp_bridge.core._commands import Command, commands
 from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
 from wamp_bridge.core._deliveries import current_details, current_request
+from wamp_bridge.core._directory import PastEvent, Procedure, Topic
 from wamp_bridge.core._dispatch import Dispatcher
 from wamp_bridge.core._envelopes import (
     Envelope,
@@ -51,6 +52,7 @@ from wamp_bridge.core._errors import (
     InvalidValue,
     NoSuchProcedure,
     NotFound,
+    NotOffered,
     ServerError,
     TooLarge,
     TooManyRequests,
@@ -133,11 +135,14 @@ __all__ = [
     "Mount",
     "NoSuchProcedure",
     "NotFound",
+    "NotOffered",
     "Once",
     "OnceStore",
     "Outcome",
     "Parameters",
+    "PastEvent",
     "PendingCall",
+    "Procedure",
     "Progress",
     "ProgressEnvelope",
     "Publication",
@@ -155,6 +160,7 @@ __all__ = [
     "Subscription",
     "TooLarge",
     "TooManyRequests",
+    "Topic",
     "TopicEvent",
     "Unauthorized",
     "Unavailable",

@@ -8,6 +8,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
 from wamp_bridge.core import _dead_letters as dead_letters
+from wamp_bridge.core import _directory as directory
 from wamp_bridge.core import _following as following
 from wamp_bridge.core import _operations as operations
 from wamp_bridge.core._calling import AsyncCalling
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import httpx
 
     from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
+    from wamp_bridge.core._directory import PastEvent, Procedure, Topic
     from wamp_bridge.core._following import Flow
     from wamp_bridge.core._messages import (
         Registration,
@@ -126,6 +128,28 @@ class AsyncBridge(AsyncCalling):
     async def sources(self) -> list[Source]:
         """As `Bridge.sources`."""
         return await self._ask(operations.sources)
+
+    async def procedures(self) -> list[Procedure]:
+        """As `Bridge.procedures`."""
+        return await self._ask(directory.procedures)
+
+    async def topics(self) -> list[Topic]:
+        """As `Bridge.topics`."""
+        return await self._ask(directory.topics)
+
+    async def history(
+        self,
+        topic: str,
+        *,
+        limit: int | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        match: Match | None = None,
+    ) -> list[PastEvent]:
+        """As `Bridge.history`."""
+        return await self._ask(
+            directory.history, topic, limit=limit, since=since, until=until, match=match
+        )
 
     async def dead_letters(self, **chosen: Unpack[DeadLetterFilter]) -> list[DeadLetter]:
         """As `Bridge.dead_letters`."""

@@ -25,6 +25,7 @@
     │   └── InvalidValue          a value that JSON lacks
     ├── TooManyRequests       429
     ├── ServerError           500 and above
+    │   ├── NotOffered        501 what the router has not
     │   ├── Unavailable       503 wamp.error.unavailable
     │   │   └── BridgeUnreachable the bridge gave no answer at all
     │   └── CallTimeout       504 wamp.error.timeout
@@ -213,13 +214,6 @@ class EventsLost(BridgeError):
     status = 410
     last_event_id: str | None = None
 
-    @classmethod
-    def at(cls, place: str | None) -> Self:
-        """Behind this place nothing is lost."""
-        error = cls.explained("events were lost: the bridge keeps them for a while only")
-        error.last_event_id = place
-        return error
-
 
 class TooLarge(BridgeError):
     """A body over the limit (413)."""
@@ -261,6 +255,12 @@ class TooManyRequests(BridgeError):
 
 class ServerError(BridgeError):
     """The bridge, the router or the callee failed (500 and above)."""
+
+
+class NotOffered(ServerError):
+    """The router has not what this needs (501); asking again is of no use."""
+
+    status = 501
 
 
 class Unavailable(ServerError):
@@ -324,6 +324,7 @@ _CLASS_OF_STATUS: dict[int, type[BridgeError]] = {
     415: UnsupportedMediaType,
     422: Unprocessable,
     429: TooManyRequests,
+    501: NotOffered,
     503: Unavailable,
     504: CallTimeout,
 }

@@ -178,7 +178,9 @@ def _read(reader: _Reader) -> Generator[Step, Answer | Failure | bytes | bool | 
     while isinstance(octets := (yield Receive()), bytes):
         for message in reader.feed(octets):
             if message.event == "gap":
-                raise EventsLost.at(reader.last_id)
+                lost = EventsLost.explained("the bridge keeps events for a while only")
+                lost.last_event_id = reader.last_id
+                raise lost
             if message.event == "message":
                 yield Deliver(_event(message.data, reader.last_id or ""))
     reader.begin_anew()
