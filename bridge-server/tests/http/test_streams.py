@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+import httpx
 import msgspec
 import pytest
+from aiohttp import web
 
+from support.clients import Client, plain_http
+from support.clocks import FakeClock
 from support.following import following
-from support.servers import callback_server
+from support.servers import Posted, callback_server
 from support.waiting import eventually
 from wamp_bridge_server.bridge import Bridge
-from wamp_bridge_server.config import Config, Permissions, StreamConfig
+from wamp_bridge_server.config import Config, Permissions, StoreConfig, StreamConfig
+from wamp_bridge_server.limits import Limits
 
 if TYPE_CHECKING:
-    import httpx
-
-    from support.clients import Client
+    from pathlib import Path
 
 
 async def publish(app: Client, topic: str, *args: Any) -> None:
@@ -230,7 +235,6 @@ class TestLimits:
                 assert await stream.args(5) == [[3], [4], [5], [6], [7]]
                 return True
 
-        await asyncio.sleep(0)
         await eventually(trimmed)
         # That others have much to say is no loss to one who has read all.
         async with following(shop.http, "/events/com.quiet/", quiet) as stream:
@@ -241,9 +245,6 @@ class TestLimits:
 
 @pytest.mark.parametrize("router_url", ["memory:"])
 async def test_open_streams_take_no_places_of_requests(config: Config) -> None:
-    from support.clients import Client, plain_http  # noqa: PLC0415
-    from wamp_bridge_server.limits import Limits  # noqa: PLC0415
-
     made = Bridge(config, limits=Limits(requests=2))
     await made.start()
     try:
@@ -297,3 +298,90 @@ async def test_a_changed_app_has_to_ask_anew(
         gap = await again.next()
         assert gap is not None
         assert gap.event == "gap"
+
+
+@pytest.mark.parametrize("router_url", ["memory:"])
+async def test_who_does_not_read_is_cut_off(
+    shop: Client, bank: Client, bridge: Bridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wamp_bridge_server.http.event_stream.SLOW_SECONDS", 0.1)
+    head = "GET /events/com.a/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token-of-shop\r\n\r\n"
+    address = urlsplit(bridge.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=1024)
+    writer.write(head.encode())
+    assert b"event: ready" in await reader.readuntil(b"event: ready")
+
+    async def cut_off() -> bool:
+        await publish(bank, "com.a", "x" * 500_000)
+        return bool((await shop.get("/health/ready"))["streams"] == 0)
+
+    await eventually(cut_off)
+    writer.transport.abort()
+
+
+@pytest.mark.parametrize("router_url", ["memory:"])
+async def test_a_browser_that_comes_when_the_bridge_goes_down_is_not_told_to_stay_away(
+    shop: Client, bridge: Bridge
+) -> None:
+    answering = asyncio.Event()
+
+    async def slowly(_posted: Posted) -> web.Response:
+        await answering.wait()
+        return web.json_response(1)
+
+    async with callback_server(slowly) as server:
+        await shop.post("/register/", {"endpoints": {"com.slow": server.url}})
+        calling = asyncio.create_task(shop.post("/call/com.slow/"))
+        await eventually(lambda: server.of_type("invocation"))
+        stopping = asyncio.create_task(bridge.stop())
+
+        async def going_down() -> bool:
+            health = await shop.http.get("/health/ready")
+            return bool(health.json()["phase"] == "stopping")
+
+        await eventually(going_down)
+        assert (await shop.http.get("/events/com.a/")).status_code == 503
+        with pytest.raises(httpx.RemoteProtocolError):  # after which EventSource comes again
+            await shop.http.get("/events/com.a/", headers={"Accept": "text/event-stream"})
+        answering.set()
+        assert (await calling)["result"] == 1
+        await stopping
+
+
+@pytest.mark.parametrize("router_url", ["memory:"])
+async def test_a_topic_is_followed_for_a_while_after_its_last_stream(
+    config: Config, tmp_path: Path
+) -> None:
+    """And for as long again when the bridge comes back."""
+    clock = FakeClock()
+    bank = msgspec.structs.replace(config.apps["bank"], streams=StreamConfig(topics=1))
+    config = msgspec.structs.replace(
+        config,
+        store=StoreConfig(url=f"sqlite:///{tmp_path / 'bridge.db'}"),
+        apps={**config.apps, "bank": bank},
+    )
+    last = ""
+    for number in range(2):
+        bridge = Bridge(config, clock)
+        await bridge.start()
+        try:
+            headers = {"Authorization": "Bearer token-of-bank"}
+            async with plain_http(bridge.url, headers=headers) as http:
+                async with following(http, "/events/com.a/", last) as stream:
+                    await stream.ready()
+                    await publish(Client(http), "com.a", number)
+                    assert await stream.args(1) == [[number]]
+                    last = stream.last_id
+                clock.pass_by(200)
+                assert (await http.get("/events/com.b/")).status_code == 503
+                if number:
+                    await clock.until(partial(has_room, http, "/events/com.b/"), step=20)
+        finally:
+            await bridge.stop()
+        clock.pass_by(1000)  # while there is no bridge, nobody can come back
+
+
+async def has_room(http: httpx.AsyncClient, path: str) -> bool:
+    """Whether another topic may be followed."""
+    async with http.stream("GET", path) as response:
+        return response.status_code == 200
