@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,12 +18,15 @@ from support.clocks import FakeClock
 from support.following import following
 from support.servers import Posted, callback_server
 from support.waiting import eventually
+from wamp_bridge.core import AsyncBridge, Settings
 from wamp_bridge_server.bridge import Bridge
 from wamp_bridge_server.config import Config, Permissions, StoreConfig, StreamConfig
 from wamp_bridge_server.limits import Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
 
 
 async def publish(app: Client, topic: str, *args: Any) -> None:
@@ -385,3 +389,24 @@ async def has_room(http: httpx.AsyncClient, path: str) -> bool:
     """Whether another topic may be followed."""
     async with http.stream("GET", path) as response:
         return response.status_code == 200
+
+
+@pytest.mark.parametrize("router_url", ["memory:"])
+async def test_an_app_that_signs_follows_with_its_client(bridge: Bridge, bank: Client) -> None:
+    settings = Settings(url=bridge.url, app="shop", secrets=(SECRET,))
+    async with AsyncBridge(settings) as client:
+        events = client.events("com.a", match="prefix")
+        first = asyncio.ensure_future(anext(events))
+
+        async def told() -> bool:
+            await publish(bank, "com.a.b", 1)
+            return first.done()
+
+        await eventually(told)
+        event = first.result()
+        assert (event.topic, event.args) == ("com.a.b", [1])
+        url = await client.events_url("com.a", match="prefix")
+    async with plain_http("") as http, following(http, str(url)) as stream:
+        await stream.ready()
+        await publish(bank, "com.a.c", 2)
+        assert await stream.args(1) == [[2]]
