@@ -13,7 +13,7 @@ import secrets
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -202,6 +202,20 @@ async def by_crossbars_query(watched: Watched, name: str) -> None:
     await watched.ask("POST", f"/publish{odd}", body, headers, status=400)
 
 
+async def by_signed_url(watched: Watched, name: str) -> None:
+    target = f"/events/{name}/url/"
+    told = await watched.post(target, {}, status=200)
+    parts = urlsplit(told["url"])
+    good = f"{parts.path}?{parts.query}"
+    await watched.ask("HEAD", good, status=200)
+    await watched.ask("GET", f"{good}x", status=401)
+    await watched.ask("GET", good.replace(name, "com.other"), status=401)
+    await watched.ask("GET", f"{good}&match=some", status=401)
+    await watched.ask("POST", f"/publish/{name}/?{parts.query}", b"{}", status=401)
+    await watched.ask("GET", f"/?{parts.query}", status=404)
+    await watched.ask("GET", good, headers=[("wamp-bridge-protocol", "9")], status=400)
+
+
 async def callbacks(watched: Watched, app: CallbackServer, name: str) -> None:
     await watched.post(f"/call/{name}/", {"args": [1]}, status=200)
     await watched.post(f"/call/{name}/", {"args": [1], "callback": app.url}, status=202)
@@ -248,6 +262,7 @@ async def test_no_token_secret_or_signature_is_written_anywhere(
     await by_token(watched, app, namespace)
     await by_signature(watched, namespace)
     await by_crossbars_query(watched, namespace)
+    await by_signed_url(watched, namespace)
     await callbacks(watched, app, namespace)
     await reloads(watched)
     # What is on the disk while it runs, and what stays when it has ended.

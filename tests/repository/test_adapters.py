@@ -33,7 +33,7 @@ NO_CODE: Final = {
 
 
 def code_lines(source: str) -> int:
-    """How many lines of a module hold code: not blank, no comment, no docstring."""
+    """How many lines of a module hold code: not blank, no comment, no docstring, no `__all__`."""
     lines: set[int] = set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type not in NO_CODE:
@@ -43,11 +43,13 @@ def code_lines(source: str) -> int:
     return len(lines)
 
 
-def texts(tree: ast.AST) -> Iterator[ast.Expr]:
-    """Find the statements that are a text alone: docstrings, and those after an attribute."""
+def texts(tree: ast.AST) -> Iterator[ast.stmt]:
+    """Find what does nothing: docstrings, texts behind an attribute, the list of exports."""
     for node in ast.walk(tree):
         match node:
             case ast.Expr(value=ast.Constant(value=str())):
+                yield node
+            case ast.Assign(targets=[ast.Name(id="__all__")]):
                 yield node
 
 

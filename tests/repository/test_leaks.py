@@ -72,6 +72,10 @@ async def test_that_says_it_on_purpose(tmp_path):
         child.wait()
 
 
+def test_of_a_signed_url():
+    structlog.get_logger().info("asked", path="/events/com.a/?signature=wbu_AbCdEfGhIj")
+
+
 def test_of_another_store(tmp_path):
     unpadded = SIGNED.removeprefix("v1,").rstrip("=").replace("+", "-").replace("/", "_")
     (tmp_path / "other.db").write_text("crossbar " + unpadded + chr(2))
@@ -96,6 +100,7 @@ def test_whatever_leaks_is_found(tmp_path: Path) -> None:
         "test_that_logs_otherwise",
         "test_of_a_store",
         "test_of_another_store",
+        "test_of_a_signed_url",
         "test_of_a_program",
         "test_that_asks",
         "test_that_asks_octet_by_octet",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _LOOKS = {
     "a token of tests": rb"\btoken-of-\w|\w-token\b",
     "a token": rb"\bwbt_\w{8}",
+    "a signed URL": rb"\bwbu_[\w-]{8}",
     "a secret": rb"\bwhsec_[\w+/]{4}|\bsecret-of-\w",
     # 32 octets in base64 are a key, or a signature by one.
     "a signature": rb"(?<![\w+/=-])[\w+/-]{43}=(?![\w=])",

@@ -34,13 +34,16 @@ from wamp_bridge_server.services.health import Health
 from wamp_bridge_server.services.idempotency import Idempotency
 from wamp_bridge_server.services.inbox import Inbox
 from wamp_bridge_server.services.liveness import Liveness
+from wamp_bridge_server.services.logs import Logs
 from wamp_bridge_server.services.publishing import Publishing
 from wamp_bridge_server.services.recall import Recall
 from wamp_bridge_server.services.recipients import Recipients
 from wamp_bridge_server.services.reconciler import Reconciler
 from wamp_bridge_server.services.reloading import Reloading
+from wamp_bridge_server.services.signed_urls import KEY_NAME, SignedUrls
 from wamp_bridge_server.services.sources import Sources
 from wamp_bridge_server.services.steps import StepRoom
+from wamp_bridge_server.services.streams import Streams
 from wamp_bridge_server.services.table import Endpoint, Table
 from wamp_bridge_server.store import Store
 
@@ -182,21 +185,32 @@ class Bridge:
             Outbox(sender, store, recipients, lambda recipient: _declined(endpoints, recipient))
         )
         await outbox.load()
+        logs = Logs(store, clock, apps.streams)
         inbox = closing(
             Inbox(
                 store,
                 outbox,
+                logs,
                 recipients.policy_of,
                 lambda app, paused: backend.session(app).pause(paused=paused),
             )
         )
         reconciler = Reconciler(table, backend)
-        limit = self._limits.invocations
         arrivals = closing(
-            Arrivals(table, reconciler, sender, inbox, limit, store, recipients.policy_of)
+            Arrivals(
+                table,
+                reconciler,
+                sender,
+                inbox,
+                self._limits.invocations,
+                store,
+                recipients.policy_of,
+            )
         )
         await arrivals.start()
         await closing(backend).start(arrivals)
+        streams = closing(Streams(logs, table, reconciler, apps, clock, self._limits.streams))
+        await streams.take_in()
         directory = Directory(backend)
         endpoints = closing(
             Endpoints(
@@ -211,13 +225,17 @@ class Bridge:
         )
         await endpoints.start(apps.by_name)
         outbox.start()
+        streams.start()
+        signed_urls = SignedUrls(await store.own_key(KEY_NAME), clock.time)
         sources = Sources(apps, table, endpoints, store, sender, clock)
         liveness = closing(Liveness(table, endpoints, sources, sender, clock))
         liveness.doubt(await store.deliveries.unanswered())
         await closing(sources).start(
             (apps.by_name[name], url) for name, app in config.apps.items() for url in app.sources
         )
-        self._reloading = Reloading(apps, table, endpoints, sources, reconciler, backend, outbox)
+        self._reloading = Reloading(
+            apps, table, endpoints, sources, streams, reconciler, backend, outbox
+        )
         calls = Calls(backend)
         steps = StepRoom(self._limits.progress_bytes)
         asynchronous = closing(
@@ -227,9 +245,9 @@ class Bridge:
         idempotency = closing(Idempotency(store, clock.time))
         await idempotency.start()
         closing(
-            Cleaning(store, outbox, recipients.policy_of, recipients.dead_letters_kept_by)
+            Cleaning(store, outbox, logs, recipients.policy_of, recipients.dead_letters_kept_by)
         ).start()
-        health = Health(backend, table, inbox, outbox, store, sources)
+        health = Health(backend, table, inbox, outbox, store, sources, streams)
         self._authentication = authentication = Authentication(apps, store)
         server = HttpServer(
             self._limits,
@@ -241,6 +259,8 @@ class Bridge:
             endpoints,
             sources,
             DeadLetterOffice(store, table, outbox),
+            streams,
+            signed_urls,
             health,
             directory,
             Recall(backend),
@@ -251,7 +271,7 @@ class Bridge:
         authentication.remotes = Remotes(config.trusted_proxies)
         health.phase = "serving"
         self._departure = Departure(
-            health, server.admission, arrivals, calls, asynchronous, reconciler, outbox
+            health, server.admission, streams, arrivals, calls, asynchronous, reconciler, outbox
         )
 
     async def _listen(self, server: HttpServer, own: Own) -> None:
@@ -279,7 +299,7 @@ class Bridge:
         origins = config.public_urls or own
         if not origins and any(app.secrets for app in config.apps.values()):
             log.warning("no signed request can be verified: public_urls is not set")
-        return Authorities(origins)
+        return Authorities(origins, next(iter(config.public_urls), None))
 
 
 def _declined(endpoints: Endpoints, recipient: Recipient) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from wamp_bridge_server.services.calls import Calls
     from wamp_bridge_server.services.health import Health
     from wamp_bridge_server.services.reconciler import Reconciler
+    from wamp_bridge_server.services.streams import Streams
     from wamp_bridge_server.services.table import Group
 
 _ROUTER_SECONDS = 2.0
@@ -34,6 +35,7 @@ class Departure:
         self,
         health: Health,
         admission: Admission,
+        streams: Streams,
         arrivals: Arrivals,
         calls: Calls,
         asynchronous: AsynchronousCalls,
@@ -42,6 +44,7 @@ class Departure:
     ) -> None:
         self._health = health
         self._admission = admission
+        self._streams = streams
         self._arrivals = arrivals
         self._calls = calls
         self._asynchronous = asynchronous
@@ -52,6 +55,7 @@ class Departure:
         """Take nothing more, and give what is under way so many seconds to end."""
         self._health.phase = "stopping"
         self._admission.close()
+        self._streams.stop()  # who follows a topic goes on at the next bridge
         self._arrivals.stop(self._is_waited_for)
         self._outbox.stop()
         try:

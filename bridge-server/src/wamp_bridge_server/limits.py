@@ -19,6 +19,7 @@ class Limits:
         body_bytes: Of the bodies of those, together.
         invocations: That apps are serving, together.
         progress_bytes: Of progressive results that wait for clients to read them, together.
+        streams: That follow topics.
     """
 
     connections: int = 16_384
@@ -27,6 +28,7 @@ class Limits:
     body_bytes: int = 256 * 1024 * 1024
     invocations: int = 8_192
     progress_bytes: int = 64 * 1024 * 1024
+    streams: int = 8_192
 
     @classmethod
     def of_this_process(cls) -> Limits:
@@ -38,6 +40,7 @@ class Limits:
             handshakes=min(whole.handshakes, files // 16),
             requests=min(whole.requests, files // 4),
             invocations=min(whole.invocations, files // 4),
+            streams=min(whole.streams, files // 8),
         )
 
 

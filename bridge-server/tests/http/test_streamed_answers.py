@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
-from support.event_streams import Told, streamed
+from support.event_streams import Message, streamed
 from support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ async def counting(shop: Client, app: CallbackServer) -> Counting:
     return Counting(app)
 
 
-async def all_of(events: AsyncIterator[Told]) -> list[Told]:
+async def all_of(events: AsyncIterator[Message]) -> list[Message]:
     return [event async for event in events]
 
 
@@ -71,7 +71,7 @@ async def test_steps_pass_through_as_they_are_made(bank: Client, counting: Count
         counting.gate.set()
         *progress, last = await all_of(events)
     assert [event.data["args"] for event in (first, *progress)] == [[n] for n in range(100)]
-    assert (last.name, last.data["result"]) == ("result", "done")
+    assert (last.event, last.data["result"]) == ("result", "done")
     assert counting.app.posted[0].document["details"]["progress"] is True
 
 
@@ -85,7 +85,7 @@ async def test_an_error_after_some_steps(bank: Client, counting: Counting) -> No
     async with streamed(bank.http, f"/call/{PROCEDURE}/", {"args": [2]}) as events:
         *progress, last = await all_of(events)
     assert len(progress) == 2
-    assert (last.name, last.data["error"]) == ("error", "com.shop.closed")
+    assert (last.event, last.data["error"]) == ("error", "com.shop.closed")
 
 
 async def test_a_caller_that_goes_away_has_the_app_s_connection_closed(
@@ -103,5 +103,5 @@ async def test_a_deadline_passes_between_steps(bank: Client, counting: Counting)
     body = {"args": [5], "timeout": 0.5}
     async with streamed(bank.http, f"/call/{PROCEDURE}/", body) as events:
         *_, last = await all_of(events)
-    assert (last.name, last.data["status"]) == ("error", 504)
+    assert (last.event, last.data["status"]) == ("error", 504)
     await eventually(counting.closed.is_set)

@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from support.outboxes import ALL, Target, record, setting
-from wamp_bridge_server.config import DeliveryConfig
+from wamp_bridge_server.clock import Clock
+from wamp_bridge_server.config import DeliveryConfig, StreamConfig
 from wamp_bridge_server.services import cleaning as module
 from wamp_bridge_server.services.cleaning import RECEIVED_SECONDS, Cleaning
-from wamp_bridge_server.store import Arrival, CallRecord
+from wamp_bridge_server.services.logs import Logs
+from wamp_bridge_server.store import Arrival, CallRecord, Store
 from wamp_bridge_server.store.calls import Ending
 from wamp_bridge_server.store.idempotency import Claim, KeptAnswer, Settlement
 
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
 NOW = 1_000_000.0
 LETTER = replace(record(Target("http://x/"), "a"), attempts=1, dead_at=NOW - 100)
+
+
+def logs_of(store: Store) -> Logs:
+    return Logs(store, Clock(), lambda _app: StreamConfig())
 
 
 async def test_old_dead_letters_go_as_app_and_subscription_say(
@@ -34,6 +40,7 @@ async def test_old_dead_letters_go_as_app_and_subscription_say(
         cleaning = Cleaning(
             told.store,
             told.outbox,
+            logs_of(told.store),
             lambda app: DeliveryConfig(dead_letters=80 if app == "shop" else 200),
             lambda app: {"longer": 200.0, "shorter": 20.0} if app == "shop" else {},
             clock=lambda: NOW,
@@ -53,7 +60,12 @@ async def test_publications_are_forgotten_after_a_while() -> None:
         await told.store.deliveries.keep([Arrival(seen, "s", 1)])
         await told.store.deliveries.keep([Arrival(replace(LETTER, id="x", created_at=NOW), "s", 2)])
         cleaning = Cleaning(
-            told.store, told.outbox, lambda _: DeliveryConfig(), lambda _: {}, clock=lambda: NOW
+            told.store,
+            told.outbox,
+            logs_of(told.store),
+            lambda _: DeliveryConfig(),
+            lambda _: {},
+            clock=lambda: NOW,
         )
         await cleaning.clean()
         again = [Arrival(replace(LETTER, id=str(n)), "s", n) for n in (1, 2)]
@@ -78,7 +90,12 @@ async def test_calls_and_answers_are_forgotten(monkeypatch: pytest.MonkeyPatch) 
             answer = KeptAnswer(200, b"", None, expires_at)
             await told.store.keys.settle(Settlement(name, answer))
         cleaning = Cleaning(
-            told.store, told.outbox, lambda _: DeliveryConfig(), lambda _: {}, clock=lambda: NOW
+            told.store,
+            told.outbox,
+            logs_of(told.store),
+            lambda _: DeliveryConfig(),
+            lambda _: {},
+            clock=lambda: NOW,
         )
         await cleaning.clean()
         calls = [n for n in range(12) if await told.store.calls.get("shop", f"c{n:02}")]

@@ -15,9 +15,11 @@ from support.servers import callback_server
 from support.waiting import eventually
 from wamp_bridge_server.callbacks.outbox import Outbox
 from wamp_bridge_server.callbacks.sender import Sender
-from wamp_bridge_server.config import DeliveryConfig
+from wamp_bridge_server.clock import Clock
+from wamp_bridge_server.config import DeliveryConfig, StreamConfig
 from wamp_bridge_server.services import inbox as module
 from wamp_bridge_server.services.inbox import Inbox
+from wamp_bridge_server.services.logs import Logs
 from wamp_bridge_server.store import Arrival, DeliveryRecord, Store, StoreError
 
 if TYPE_CHECKING:
@@ -89,6 +91,7 @@ async def setting(tmp_path: Path) -> AsyncIterator[Setting]:
     made.inbox = Inbox(
         store,
         made.outbox,
+        Logs(store, Clock(), lambda _app: StreamConfig()),
         lambda _app: made.limits,
         lambda _app, paused: made.paused.append(paused),
     )

@@ -26,12 +26,15 @@ INTERNAL = {
     "_transport": ("SignatureAuth", "TokenAuth"),
     "_binding": ("Binder",),
     "_calling": ("AsyncCalling", "Calling"),
+    "_topics": ("AsyncTopics", "Topics"),
+    "_asking": ("Asking", "AsyncAsking"),
+    "_event_streams": ("Deliver", "Message", "Open", "Reader", "Receive"),
     "_dispatch": ("HandlerCall",),
     "_registry": ("Table",),
     "_requests": ("Outgoing", "Answer", "Failure", "Send", "Pause"),
     "_serving": ("Lookout", "Role"),
     "_steps": ("Stepping",),
-    "_streams": ("AsyncStreaming", "Reading", "Streaming"),
+    "_streamed_calls": ("AsyncStreamedCalls", "Ended", "StreamedCalls"),
     "_stand_in": ("StandIn",),
 }
 

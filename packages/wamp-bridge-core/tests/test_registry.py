@@ -28,7 +28,7 @@ def test_names_come_from_functions_or_are_given() -> None:
     @registry.rpc("com.other.stock", invoke="roundrobin", concurrency=2, timeout=1.5)
     def stock() -> None: ...
 
-    @registry.sub(".sold", match="prefix", ordered=True, fanout=True)
+    @registry.sub(".sold", match="prefix", ordered=True, fanout=True, get_retained=True)
     def on_sold() -> None: ...
 
     @registry.callback()
@@ -47,7 +47,11 @@ def test_names_come_from_functions_or_are_given() -> None:
         "concurrency": 2,
         "timeout": 1.5,
     }
-    assert table.topics["sold"].options == {"ordered": True, "fanout": True}
+    assert table.topics["sold"].options == {
+        "ordered": True,
+        "fanout": True,
+        "get_retained": True,
+    }
     assert table.topics["sold"].match == "prefix"
 
 

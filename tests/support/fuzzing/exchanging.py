@@ -164,6 +164,7 @@ async def _read(reader: asyncio.StreamReader, *, head: bool) -> Answer | None:
         name, _, text = line.partition(":")
         headers[name.lower()] = text.strip()
     bare = head or status in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
+    bare = bare or headers.get("content-type", "").startswith("text/event-stream")  # has no end
     size = 0 if bare else int(headers["content-length"])
     return Answer(status, headers, await reader.readexactly(size))
 

@@ -98,7 +98,23 @@ def _published(tape: Tape, world: World) -> tuple[str, str, Any]:
             [None],
         )
         document["options"] = {tape.pick(names): tape.pick(of_a_kind)}
+    if tape.chance(5):
+        document = {"events": [document] * tape.pick((1, 2, 1001, 0))}
     return "POST", f"/publish/{_name(tape)}/", document
+
+
+def _followed(tape: Tape, _: World) -> tuple[str, str, Any]:
+    """What is asked of a topic to follow, and is answered to its end."""
+    if tape.below(2):
+        return "OPTIONS", f"/events/{_name(tape)}/", None
+    document: dict[str, Any] = {}
+    if tape.chance(3):
+        document["match"] = tape.pick(_MATCHES)
+    if tape.chance(3):
+        document["lifetime"] = tape.pick((60, 3600.5, 0, -1, 1e300, "60", None))
+    if tape.chance(3):
+        document["origin"] = tape.pick(("http://a", "HTTP://A:80/", "a", "http://a/b", "", 5, "*"))
+    return "POST", f"/events/{_name(tape)}/url/", document
 
 
 def _endpoints(tape: Tape, world: World, more: Mapping[str, tuple[Any, ...]]) -> dict[str, Any]:
@@ -132,7 +148,12 @@ def _registered(tape: Tape, world: World) -> tuple[str, str, Any]:
 
 
 def _subscribed(tape: Tape, world: World) -> tuple[str, str, Any]:
-    more = {"match": _MATCHES, "ordered": (True, False, 1), "concurrency": (10, 0, 10**6, "1")}
+    more = {
+        "match": _MATCHES,
+        "ordered": (True, False, 1),
+        "get_retained": (True, False, 1),
+        "concurrency": (10, 0, 10**6, "1"),
+    }
     return "POST", "/subscribe/", _endpoints(tape, world, more)
 
 
@@ -220,5 +241,5 @@ ROUTES: tuple[Callable[[Tape, World], tuple[str, str, Any]], ...] = (
     *(_called, _called, _published, _published, _registered, _subscribed, _taken_back),
     *(_called_later, _announced, _listed, _told, _of_an_id, _renewed),
     *(_as_crossbars, _as_crossbars),
-    _dead_letters,
+    *(_dead_letters, _followed),
 )

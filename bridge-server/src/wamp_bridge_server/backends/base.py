@@ -76,7 +76,10 @@ class CallOptions:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A publication that arrived for a subscription of an app; `uri` and `match` as subscribed."""
+    """A publication that arrived for a subscription of an app; `uri` and `match` as subscribed.
+
+    `retained` says that it is an earlier one, which the router sends to who asked for it.
+    """
 
     uri: str
     match: Match
@@ -85,6 +88,7 @@ class Event:
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
     details: Details
+    retained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +189,12 @@ class Session(Protocol):
     async def unregister(self, registration: int) -> None:
         """Take a registration back."""
 
-    async def subscribe(self, uri: str, match: Match) -> int:
-        """Subscribe to a topic; the subscription's id."""
+    async def subscribe(self, uri: str, match: Match, *, get_retained: bool = False) -> int:
+        """Subscribe to a topic; the subscription's id.
+
+        With `get_retained` the router sends the event that it retains, and what is subscribed
+        already may be asked for again.
+        """
 
     async def unsubscribe(self, subscription: int) -> None:
         """Take a subscription back."""

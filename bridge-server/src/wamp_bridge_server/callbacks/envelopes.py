@@ -21,6 +21,7 @@ __all__ = [
     "progress",
     "result",
     "single_result",
+    "streamed",
 ]
 
 
@@ -54,20 +55,17 @@ def event(event: Event) -> bytes:
     Raises:
         NotJson: The publisher sent what JSON lacks.
     """
-    details = disclosed("publisher", event.details)
-    if event.details.app is not None:
-        details["publisher_app"] = event.details.app
-    return encode_json(
-        {
-            "type": "event",
-            "endpoint": {"uri": event.uri, "match": event.match},
-            "topic": event.topic,
-            "publication": event.publication,
-            "args": to_json(event.args),
-            "kwargs": to_json(event.kwargs),
-            "details": details,
-        }
-    )
+    endpoint = {"uri": event.uri, "match": event.match}
+    return encode_json({"type": "event", "endpoint": endpoint, **_members_of(event)})
+
+
+def streamed(event: Event) -> bytes:
+    """An event that arrived, as streams send it (protocol, section 1).
+
+    Raises:
+        NotJson: The publisher sent what JSON lacks.
+    """
+    return encode_json(_members_of(event))
 
 
 def result(call: str, procedure: str, callback: str | None, outcome: Result) -> bytes:
@@ -141,6 +139,21 @@ def single_result(args: Sequence[Any]) -> Any:
     if len(args) == 1:
         return args[0]
     return list(args) if args else None
+
+
+def _members_of(event: Event) -> dict[str, Any]:
+    details = disclosed("publisher", event.details)
+    if event.details.app is not None:
+        details["publisher_app"] = event.details.app
+    if event.retained:
+        details["retained"] = True
+    return {
+        "topic": event.topic,
+        "publication": event.publication,
+        "args": to_json(event.args),
+        "kwargs": to_json(event.kwargs),
+        "details": details,
+    }
 
 
 def disclosed(who: str, details: Details) -> dict[str, Any]:

@@ -65,6 +65,7 @@ class _Options:
     token: str | None
     secret: str | None
     data: Path | None
+    cors: tuple[str, ...]
 
 
 @click.command("dev", short_help="Run a router, a bridge and a store in one.")
@@ -119,6 +120,13 @@ class _Options:
     metavar="DIR",
     help="Keeps what apps register, and what was made up. Left out: all is gone at the end.",
 )
+@click.option(
+    "--cors",
+    callback=checked(checks.origin),
+    metavar="ORIGIN",
+    multiple=True,
+    help="An origin whose pages may follow the app's topics; several times for several.",
+)
 @click.pass_context
 def command(
     context: click.Context,
@@ -130,6 +138,7 @@ def command(
     token: str | None,
     secret: str | None,
     data: Path | None,
+    cors: tuple[str, ...],
 ) -> None:
     """Run a router, a bridge and a store in one, for one app on your own machine.
 
@@ -156,6 +165,7 @@ def command(
         token=token,
         secret=secret,
         data=data,
+        cors=cors,
     )
     run(_dev(options, None if router else executable(crossbar)))
 
@@ -197,6 +207,7 @@ async def _dev(options: _Options, crossbar: Path | None) -> None:
                     tokens=(Token(hash_token(token)),),
                     secrets=(Secret(secret),),
                     callbacks=LOOPBACK,
+                    cors=options.cors,
                 )
             },
         )

@@ -35,13 +35,18 @@ def read_config(path: Path | None) -> Config:
 
 def checked(
     check: Callable[[str], Any],
-) -> Callable[[click.Context, click.Parameter, str | None], Any]:
-    """Make the callback of an option that has a configuration's value, and so its check."""
+) -> Callable[[click.Context, click.Parameter, Any], Any]:
+    """Make the callback of an option that has a configuration's value, and so its check.
 
-    def convert(context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+    One that may be given several times has a tuple of them.
+    """
+
+    def convert(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
         if value is None:
             return None
         try:
+            if isinstance(value, tuple):
+                return tuple(check(each) for each in value)
             return check(value)
         except checks.Wrong as wrong:
             raise click.BadParameter(str(wrong), context, parameter) from wrong

@@ -92,6 +92,12 @@ _APP: dict[Path, Shape] = {
     ("deliveries", "most"): "value",
     ("deliveries", "most_bytes"): "value",
     ("deliveries", "history"): "value",
+    ("streams",): "table",
+    **{
+        ("streams", key): "value"
+        for key in ("linger", "keep", "most", "most_bytes", "at_once", "topics", "url_lifetime")
+    },
+    ("cors",): "list",
 }
 
 

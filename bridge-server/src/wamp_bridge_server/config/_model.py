@@ -226,6 +226,23 @@ class DeliveryConfig(msgspec.Struct, frozen=True, kw_only=True):
     history: int = 1000
 
 
+class StreamConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept for those who follow an app's topics by `GET /events/`. Times are in seconds.
+
+    A topic is followed until `linger` after its last stream went. Events are kept for `keep`, and
+    of an app the newest `most` of them, of `most_bytes` together. `at_once` streams may be open,
+    of `topics` topics. A signed URL is good for `url_lifetime` at most.
+    """
+
+    linger: float = 300.0
+    keep: float = 3600.0
+    most: int = 10_000
+    most_bytes: int = 64 * 1024**2
+    at_once: int = 1_000
+    topics: int = 1_000
+    url_lifetime: float = 3600.0
+
+
 class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     """A tenant of the bridge.
 
@@ -234,6 +251,7 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     go to globally routable addresses, ports 80 and 443. `rate` is requests a second, None for no
     limit. `anonymous` lets requests of Crossbar's clients in that say nothing of who asks.
     `calls` says what is kept of those. `deliveries` says how what is sent to it gets there.
+    `streams` is about following topics; pages of the origins `cors` (scheme, host and port) may.
     `realm` and `router_auth` are None where the router section's hold.
     """
 
@@ -248,6 +266,8 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     anonymous: bool = False
     calls: CallConfig = CallConfig()
     deliveries: DeliveryConfig = DeliveryConfig()
+    streams: StreamConfig = StreamConfig()
+    cors: tuple[str, ...] = ()
     realm: str | None = None
     router_auth: RouterAuth | None = None
 

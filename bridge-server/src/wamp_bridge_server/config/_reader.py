@@ -16,6 +16,7 @@ from wamp_bridge_server.config._model import (
     Permissions,
     Secret,
     StoreConfig,
+    StreamConfig,
     Token,
 )
 from wamp_bridge_server.config._router import (
@@ -99,6 +100,8 @@ def _app(name: str, table: Table, vault: Vault) -> AppConfig:
         anonymous=table.get("anonymous", checks.boolean, default=False),
         calls=_called(table.table("calls")),
         deliveries=_delivered(table.table("deliveries")),
+        streams=_streamed(table.table("streams")),
+        cors=table.get("cors", checks.listed(checks.origin), ()),
         realm=table.get("realm", checks.realm, None),
         router_auth=read_auth(table.table("router_auth"), vault),
     )
@@ -178,6 +181,24 @@ def _delivered(table: Table | None) -> DeliveryConfig:
     )
     table.done()
     return deliveries
+
+
+def _streamed(table: Table | None) -> StreamConfig:
+    default = StreamConfig()
+    if table is None:
+        return default
+    day, seconds, count = _deliveries.DAY, _deliveries.seconds, _deliveries.count
+    streams = StreamConfig(
+        linger=table.get("linger", seconds(1, day), default.linger),
+        keep=table.get("keep", seconds(1, _deliveries.MOST_KEPT), default.keep),
+        most=table.get("most", count, default.most),
+        most_bytes=table.get("most_bytes", count, default.most_bytes),
+        at_once=table.get("at_once", count, default.at_once),
+        topics=table.get("topics", count, default.topics),
+        url_lifetime=table.get("url_lifetime", seconds(1, day), default.url_lifetime),
+    )
+    table.done()
+    return streams
 
 
 def _permissions(table: Table | None) -> Permissions:

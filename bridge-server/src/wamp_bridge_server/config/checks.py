@@ -236,6 +236,12 @@ def public_url(value: Any) -> str:
     return url.rstrip("/")
 
 
+def origin(value: Any) -> str:
+    """Where a browser's page is from, as browsers write it in `Origin` (RFC 6454, section 6.2)."""
+    url = public_url(value).lower()
+    return url.removesuffix({"http": ":80", "https": ":443"}[url.partition("://")[0]])
+
+
 def network(value: Any) -> IPv4Network | IPv6Network:
     """An address, or a network of them."""
     given = text(value)

@@ -61,11 +61,17 @@ def empty(status: int) -> web.Response:
 
 def problem(error: Problem, request_id: str) -> web.Response:
     """A problem as it is answered."""
+    document = described_problem(error) | {"request_id": request_id}
+    return _response(document, error.headers)
+
+
+def described_problem(error: Problem) -> dict[str, Any]:
+    """A problem as documents show it, without the id of a request."""
     try:
         members = {name: to_json(value) for name, value in error.members().items()}
     except NotJson as reason:
-        return problem(unreadable("raised", reason), request_id)
-    return problem_document(error.answer_status, error.detail, request_id, members, error.headers)
+        return described_problem(unreadable("raised", reason))
+    return _document(error.answer_status, error.detail) | members
 
 
 def unreadable(what: str, reason: NotJson) -> CallFailed:
@@ -78,18 +84,23 @@ def problem_document(
     status: int,
     detail: str,
     request_id: str,
-    members: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
     """A problem document with its status and headers."""
-    document = {
+    return _response(_document(status, detail) | {"request_id": request_id}, headers)
+
+
+def _document(status: int, detail: str) -> dict[str, Any]:
+    return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "request_id": request_id,
-        **(members or {}),
     }
+
+
+def _response(document: Mapping[str, Any], headers: Mapping[str, str] | None) -> web.Response:
+    status = document["status"]
     return web.Response(
         body=_text(document), status=status, content_type=PROBLEM_TYPE, headers=headers
     )

@@ -45,14 +45,7 @@ class Asking:
         Raises:
             Unprocessable: It is no UTF-8, or holds U+0000.
         """
-        segments = self.request.raw_path.partition("?")[0].split("/")
-        try:
-            name = unquote_to_bytes(segments[2]).decode()
-        except UnicodeDecodeError:
-            raise Unprocessable("The name in the path is no UTF-8.") from None
-        if "\0" in name:  # which not every store can be asked for
-            raise Unprocessable("The name in the path holds U+0000.")
-        return name
+        return name_in(self.request)
 
     def body(self, decoder: msgspec.json.Decoder[T]) -> T:
         """The body, decoded; an empty one is an empty object.
@@ -85,6 +78,18 @@ class Asking:
             raise Malformed(f'"{where}" can\'t be taken: {error}.') from None
         except BadBinary as error:
             raise Unprocessable(f'"{where}" can\'t be taken: {error}.') from None
+
+
+def name_in(request: web.Request) -> str:
+    """The procedure, topic or id that the path of a request names. Raises `Unprocessable`."""
+    segments = request.raw_path.partition("?")[0].split("/")
+    try:
+        name = unquote_to_bytes(segments[2]).decode()
+    except UnicodeDecodeError:
+        raise Unprocessable("The name in the path is no UTF-8.") from None
+    if "\0" in name:  # which not every store can be asked for
+        raise Unprocessable("The name in the path holds U+0000.")
+    return name
 
 
 async def read(request: web.Request, place: Request) -> bytes:

@@ -102,10 +102,14 @@ class Authentication:
 
     def admit(self, ask: Asking, place: Request) -> Asking:
         """Let an app in whose request is proven. Raises `TooFast` and `Unavailable`."""
-        if place.app is None:
-            place.admit(ask.app.name)
-        self._rates.take(ask.app.name, ask.app.rate)
+        self.let_in(ask.app, place)
         return ask
+
+    def let_in(self, app: App, place: Request) -> None:
+        """Let an app in whose request is proven. Raises `TooFast` and `Unavailable`."""
+        if place.app is None:
+            place.admit(app.name)
+        self._rates.take(app.name, app.rate)
 
     def claimed(self, request: web.Request) -> Signed | None:
         """The signature of a request that is to be verified, None where there is none.

@@ -20,9 +20,11 @@ class Authorities:
 
     Args:
         origins: `SCHEME://HOST[:PORT]`, those of the bridge and of nobody else.
+        public: The one of them by which all the world reaches it, where that is known.
     """
 
-    def __init__(self, origins: Iterable[str] = ()) -> None:
+    def __init__(self, origins: Iterable[str] = (), public: str | None = None) -> None:
+        self.public = public
         self._by_host: dict[str, str] = {}
         for origin in origins:
             scheme, _, authority = origin.lower().rstrip("/").partition("://")

@@ -35,6 +35,7 @@ class Subscription(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     url: str
     match: str | None = None
     ordered: bool | None = None
+    get_retained: bool | None = None
     concurrency: int | None = None
     schedule: list[float] | None = None
     timeout: float | None = None
@@ -62,12 +63,23 @@ class TakeBack(_Body):
     match: str | None = None
 
 
-class _Payload(_Body):
+class Payload(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Arguments, in the article's way or in WAMP's."""
 
     params: list[Any] | dict[str, Any] | None = None
     args: list[Any] | None = None
     kwargs: dict[str, Any] | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether it says nothing of arguments."""
+        return self.params is None and self.args is None and self.kwargs is None
+
+
+class _Payload(Payload):
+    """Arguments beside what every body may hold."""
+
+    token: str | None = None
 
 
 class CallOptions(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -109,10 +121,25 @@ class PublicationOptions(msgspec.Struct, forbid_unknown_fields=True, kw_only=Tru
         return PublishOptions(**msgspec.structs.asdict(self))
 
 
-class Publish(_Payload):
-    """`POST /publish/TOPIC/`."""
+class OneOfSeveral(Payload):
+    """An event of several that are published in one request; its options instead of all's."""
 
     options: PublicationOptions | None = None
+
+
+class Publish(_Payload):
+    """`POST /publish/TOPIC/`: an event, or several."""
+
+    options: PublicationOptions | None = None
+    events: list[OneOfSeveral] | None = None
+
+
+class SignUrl(_Body):
+    """`POST /events/TOPIC/url/`."""
+
+    match: str | None = None
+    lifetime: float | None = None
+    origin: str | None = None
 
 
 class Announce(_Body):
@@ -155,6 +182,7 @@ take_back = msgspec.json.Decoder(TakeBack)
 call = msgspec.json.Decoder(Call)
 cancel_call = msgspec.json.Decoder(CancelCall)
 publish = msgspec.json.Decoder(Publish)
+sign_url = msgspec.json.Decoder(SignUrl)
 announce = msgspec.json.Decoder(Announce)
 withdraw = msgspec.json.Decoder(Withdraw)
 heartbeat = msgspec.json.Decoder(Heartbeat)

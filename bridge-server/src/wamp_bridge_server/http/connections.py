@@ -58,15 +58,18 @@ log = structlog.get_logger("wamp_bridge.http")
 
 
 class Connection(web.RequestHandler):
-    """One connection of a client."""
+    """One connection of a client.
 
-    __slots__ = ("_body", "_head_bytes", "_head_timer", "_server", "on_lost")
+    Attributes:
+        when_lost: Called when it is gone; of whoever answers a request that came by it.
+    """
+
+    __slots__ = ("_body", "_head_bytes", "_head_timer", "_server", "when_lost")
 
     def __init__(self, server: _Server, **options: Any) -> None:
         super().__init__(server, **options)
         self._server = server
-        self.on_lost: Callable[[], object] | None = None
-        """Told when it is lost, by whoever answers a request that came by it."""
+        self.when_lost: Callable[[], object] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Expect a first request, where there is room for one."""
@@ -84,8 +87,8 @@ class Connection(web.RequestHandler):
         """Expect nothing any more."""
         self._server.open -= 1
         self._head_came()
-        if self.on_lost is not None:
-            self.on_lost()
+        if self.when_lost is not None:
+            self.when_lost()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MEDIA_TYPE: Final = "text/event-stream"
+HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",  # or nginx would keep the events together
+}
 KEEPALIVE: Final = b": still there\n\n"
 """A comment, so that nobody on the way takes the connection for dead."""
 KEEPALIVE_SECONDS: Final = 15.0
@@ -29,19 +33,18 @@ def is_wanted(request: web.Request) -> bool:
     return stream > 0 and stream >= wanted.get(_JSON, 0.0)
 
 
-def event(name: str, data: bytes, identifier: int | None = None) -> bytes:
+def event(name: str | None, data: bytes, identifier: str | int | None = None) -> bytes:
     """An event as it is written; `data` is a JSON text in one line."""
-    known = b"" if identifier is None else b"id: %d\n" % identifier
-    return b"%sevent: %s\ndata: %s\n\n" % (known, name.encode(), data)
+    known = b"" if identifier is None else b"id: %b\n" % str(identifier).encode()
+    named = b"" if name is None else b"event: %b\n" % name.encode()
+    return b"%b%bdata: %b\n\n" % (known, named, data)
 
 
 async def opened(request: web.Request) -> web.StreamResponse:
     """Begin to answer with events. What is raised after that is told by an `error` event."""
-    response = web.StreamResponse()
+    response = web.StreamResponse(headers=HEADERS)
     response.content_type = MEDIA_TYPE
     response.charset = "utf-8"
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Accel-Buffering"] = "no"  # or nginx would keep the events together
     stamp(request, response)
     request[STREAM] = response
     await response.prepare(request)

@@ -32,11 +32,11 @@ async def while_connected(request: web.Request) -> AsyncIterator[None]:
     scope = asyncio.timeout(None)
     try:
         async with scope:
-            connection.on_lost = partial(scope.reschedule, 0)
+            connection.when_lost = partial(scope.reschedule, 0)
             try:
                 yield
             finally:
-                connection.on_lost = None
+                connection.when_lost = None
     except TimeoutError:
         if not scope.expired():
             raise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wamp_bridge_server.backends.base import CallOptions
 from wamp_bridge_server.errors import Problem, Unprocessable
 from wamp_bridge_server.http import bodies, event_stream
-from wamp_bridge_server.http.answers import answer, empty, result_members
+from wamp_bridge_server.http.answers import answer, described_problem, empty, result_members
 from wamp_bridge_server.http.hanging_up import while_connected
 from wamp_bridge_server.http.idempotency import HEADER as IDEMPOTENCY_KEY
 from wamp_bridge_server.http.idempotency import accepted, response_of
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from wamp_bridge_server.services.calls import Calls
     from wamp_bridge_server.services.idempotency import HeldKey
     from wamp_bridge_server.services.publishing import Publishing
+
+MOST_EVENTS = 1000
+"""In one request."""
 
 _DEFAULT_OPTIONS = bodies.PublicationOptions()
 
@@ -107,6 +110,8 @@ class MessageRequests:
         """`POST /publish/TOPIC/`."""
         body = ask.body(bodies.publish)
         topic = checked_uri(ask.name)
+        if body.events is not None:
+            return await self._publish_several(ask, body, topic, body.events)
         args, kwargs = _payload(ask, body)
         options = (body.options or _DEFAULT_OPTIONS).for_wamp()
 
@@ -115,6 +120,23 @@ class MessageRequests:
             if publication is None:
                 return empty(HTTPStatus.ACCEPTED)
             return answer({"publication": publication})
+
+        return await self._repeats.answer(ask, body, publish)
+
+    async def _publish_several(
+        self, ask: Asking, body: bodies.Publish, topic: str, several: list[bodies.OneOfSeveral]
+    ) -> web.Response:
+        """Publish several events, in their order; nothing where one of them can't be read."""
+        if not body.empty:
+            raise Unprocessable('Each of "events" has arguments of its own; leave out the others.')
+        if not 0 < len(several) <= MOST_EVENTS:
+            raise Unprocessable(f'"events" must have 1 to {MOST_EVENTS} entries.')
+        usual = body.options or _DEFAULT_OPTIONS
+        events = [(*_payload(ask, one), (one.options or usual).for_wamp()) for one in several]
+
+        async def publish(_: HeldKey | None) -> web.Response:
+            told = await self._publishing.publish_several(ask.app, topic, events)
+            return answer({"events": [_told(each) for each in told]})
 
         return await self._repeats.answer(ask, body, publish)
 
@@ -149,7 +171,12 @@ def _cancel_mode(body: bodies.Call) -> CancelMode:
     return "killnowait" if mode is None else checked_cancel_mode(mode)
 
 
-def _payload(ask: Asking, body: bodies.Call | bodies.Publish) -> tuple[list[Any], dict[str, Any]]:
+def _told(outcome: int | Problem | None) -> dict[str, Any]:
+    """What became of one of several events: its publication, or its problem."""
+    return described_problem(outcome) if isinstance(outcome, Problem) else {"publication": outcome}
+
+
+def _payload(ask: Asking, body: bodies.Payload) -> tuple[list[Any], dict[str, Any]]:
     if body.params is not None and (body.args is not None or body.kwargs is not None):
         raise Unprocessable('Give "params", or "args" and "kwargs", not both.')
     if body.params is not None:

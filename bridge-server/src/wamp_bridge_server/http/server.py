@@ -20,6 +20,7 @@ from wamp_bridge_server.http.idempotency import Repeats
 from wamp_bridge_server.http.messages import MessageRequests
 from wamp_bridge_server.http.sources import SourceRequests
 from wamp_bridge_server.http.streamed_calls import StreamedCalls
+from wamp_bridge_server.http.streams import StreamRequests
 
 if TYPE_CHECKING:
     import ssl
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
     from wamp_bridge_server.services.idempotency import Idempotency
     from wamp_bridge_server.services.publishing import Publishing
     from wamp_bridge_server.services.recall import Recall
+    from wamp_bridge_server.services.signed_urls import SignedUrls
     from wamp_bridge_server.services.sources import Sources
     from wamp_bridge_server.services.steps import StepRoom
+    from wamp_bridge_server.services.streams import Streams
 
     Handler = Callable[[Asking], Awaitable[web.StreamResponse]]
 
@@ -63,6 +66,8 @@ class HttpServer:
         endpoints: Endpoints,
         sources: Sources,
         dead_letters: DeadLetterOffice,
+        streams: Streams,
+        signed_urls: SignedUrls,
         health: Health,
         directory: Directory,
         recall: Recall,
@@ -82,6 +87,7 @@ class HttpServer:
         self._route_endpoints(EndpointRequests(endpoints))
         self._route_sources(SourceRequests(sources))
         self._route_dead_letters(DeadLetterRequests(dead_letters))
+        self._route_streams(StreamRequests(self.admission, authentication, streams, signed_urls))
         self._route_directory(DirectoryRequests(directory, recall))
         self._route_crossbar(CrossbarRequests(self.admission, authentication, calls, publishing))
         self._open("/health/live", self._live)
@@ -147,6 +153,13 @@ class HttpServer:
         self._add("GET", "/dead-letters/{name:[^/]+}", dead_letters.one)
         self._add("DELETE", "/dead-letters/{name:[^/]+}", dead_letters.delete_one)
         self._add("POST", "/dead-letters/{name:[^/]+}/replay", dead_letters.replay_one)
+
+    def _route_streams(self, streams: StreamRequests) -> None:
+        self._add("POST", "/events/{name:[^/]+}/url", streams.sign)
+        router = self._application.router
+        for path in ("/events/{name:[^/]+}", "/events/{name:[^/]+}/"):
+            router.add_get(path, streams.follow)  # which takes HEAD too
+            router.add_route("OPTIONS", path, streams.preflight)
 
     def _route_directory(self, directory: DirectoryRequests) -> None:
         self._add("GET", "/procedures", directory.procedures)

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 from wamp_bridge.core import WebhookSigner, decode_secret
 from wamp_bridge_server.callbacks.destinations import Destinations, Own
 from wamp_bridge_server.callbacks.sender import CannotSign
-from wamp_bridge_server.config import hash_token
+from wamp_bridge_server.config import StreamConfig, hash_token
 from wamp_bridge_server.services.permissions import Permissions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from wamp_bridge_server.config import AppConfig
+
+_UNCONFIGURED = StreamConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,18 @@ class App:
     def live_keys(self, now: float) -> list[hmac.HMAC]:
         """The keys that count at a Unix time in seconds."""
         return [key.mac for key in self.keys if key.live(now)]
+
+    def credentials(self, now: float) -> bytes:
+        """A hash of the tokens and secrets that count at a Unix time: another for any others."""
+        config = self.config
+        tokens = [each.hash for each in config.tokens if each.expires is None or now < each.expires]
+        secrets = [
+            hash_token(each.reveal())
+            for each in config.secrets
+            if each.expires is None or now < each.expires
+        ]
+        text = "\n".join([self.name, *sorted(tokens), "", *sorted(secrets)])
+        return hashlib.sha256(text.encode()).digest()
 
     def signer(self, now: float) -> WebhookSigner | None:
         """What signs its callbacks at a Unix time in seconds; None where it has no secrets.
@@ -173,6 +187,11 @@ class Apps:
         """Where the callbacks of an app may go now; None where there is no such app any more."""
         app = self.by_name.get(name)
         return app.destinations if app is not None else None
+
+    def streams(self, name: str) -> StreamConfig:
+        """What is kept for those who follow the topics of an app."""
+        app = self.by_name.get(name)
+        return app.config.streams if app is not None else _UNCONFIGURED
 
     def signer(self, name: str) -> WebhookSigner | None:
         """What signs the callbacks of an app now; None where it has no secrets.

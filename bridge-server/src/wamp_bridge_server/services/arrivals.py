@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from wamp_bridge_server.callbacks.invocations import invoke
 from wamp_bridge_server.errors import NO_SUCH_PROCEDURE, UNAVAILABLE
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.services.history import MOST_HELD_BACK, History
-from wamp_bridge_server.store import Arrival, DeliveryRecord
+from wamp_bridge_server.store import Arrival, DeliveryRecord, EventRecord
 from wamp_bridge_server.values import NotJson
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from wamp_bridge_server.config import DeliveryConfig
     from wamp_bridge_server.services.inbox import Inbox
     from wamp_bridge_server.services.reconciler import Reconciler
-    from wamp_bridge_server.services.table import Table
+    from wamp_bridge_server.services.table import Group, Table
     from wamp_bridge_server.store import Store
 
 log = structlog.get_logger("wamp_bridge.arrivals")
@@ -146,14 +147,31 @@ class Arrivals:
         if group is None:
             return  # taken back while the event was on its way
         try:
-            body = envelopes.event(event)
+            self._keep(group, event, math.inf if published is None else published)
         except NotJson as error:
             log.warning("event not delivered", app=app, topic=event.topic, reason=str(error))
-            return
-        now = time.time()
-        for endpoint in group.recipients():
-            if published is not None and endpoint.record.created_at > published:
-                continue
+
+    def _keep(self, group: Group, event: Event, published: float) -> None:
+        """Have an event kept for the endpoints and the log of a group. Raises `NotJson`."""
+        app, now = group.app, time.time()
+        recipients = [e for e in group.recipients() if e.record.created_at <= published]
+        if event.retained:  # for those alone who have asked for it
+            recipients = group.with_retained("asked")
+            for endpoint in recipients:
+                endpoint.retained = None
+        elif group.log is not None and group.log.created_at <= published:
+            self._inbox.put(
+                EventRecord(
+                    log=group.log.id,
+                    app=app,
+                    topic=event.topic,
+                    publication=event.publication,
+                    body=envelopes.streamed(event),
+                    created_at=now,
+                )
+            )
+        body = envelopes.event(event) if recipients else b""
+        for endpoint in recipients:
             delivery = DeliveryRecord(
                 id=new_id("msg"),
                 app=app,

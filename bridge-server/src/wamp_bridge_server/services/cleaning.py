@@ -1,4 +1,4 @@
-"""Takes away what is kept no longer: dead letters, publications, calls, and answers under keys."""
+"""Takes away what is kept no longer: dead letters, events, publications, calls, answers to keys."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from wamp_bridge_server.callbacks.outbox import Outbox
     from wamp_bridge_server.config import DeliveryConfig
+    from wamp_bridge_server.services.logs import Logs
     from wamp_bridge_server.store import Store
 
 RECEIVED_SECONDS = 3600.0
@@ -44,6 +45,7 @@ class Cleaning:
     Args:
         store: What is cleaned.
         outbox: Counts the dead letters.
+        logs: What streams follow.
         policy_of: How long an app's dead letters are kept.
         kept_by: How long those of its subscriptions are that say otherwise, by their ids.
         clock: Unix seconds.
@@ -53,12 +55,14 @@ class Cleaning:
         self,
         store: Store,
         outbox: Outbox,
+        logs: Logs,
         policy_of: Callable[[str], DeliveryConfig],
         kept_by: Callable[[str], dict[str, float]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._outbox = outbox
+        self._logs = logs
         self._policy_of = policy_of
         self._kept_by = kept_by
         self._clock = clock
@@ -82,6 +86,7 @@ class Cleaning:
         # Not at once after a start: what was received before it tells what the gap is.
         if self._started < now - RECEIVED_SECONDS:
             await _in_bites(partial(store.deliveries.forget_received, now - RECEIVED_SECONDS))
+        await self._logs.clean()
         await _in_bites(partial(store.keys.forget_expired, now))
         await _in_bites(partial(store.calls.forget_expired, now))
         for app in store.calls.grown(COUNTED_AT):

@@ -18,6 +18,7 @@ from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.services.barring import ACTIONS, bar
 from wamp_bridge_server.services.checks import checked_destination
 from wamp_bridge_server.services.persistence import Persistence
+from wamp_bridge_server.services.reconciler import RETENTION
 from wamp_bridge_server.services.table import Endpoint, key_of
 from wamp_bridge_server.store import EndpointRecord, StoreError
 from wamp_bridge_server.tasks import lasting
@@ -113,13 +114,17 @@ class Endpoints:
 
         Raises:
             Forbidden: The app's permissions don't allow one.
-            Unprocessable: The app's callbacks may not go to the URL of one, or it has too many.
+            Unprocessable: The app's callbacks may not go to the URL of one, or it has too many, or
+                the router lacks what one asks for.
             Conflict: Another app or WAMP client holds one of the procedures.
             StoreError: They could not be kept.
         """
         for wished in wishes:
             app.permissions.check(ACTIONS[wished.kind], wished.uri, wished.match)
             checked_destination(wished.url, f'the callback of "{wished.uri}"', app.destinations)
+        retained = any(wished.options.get("get_retained") for wished in wishes)
+        if retained and await self._reconciler.lacks(app.name, RETENTION):
+            raise Unprocessable(f"The router does not offer get_retained ({RETENTION}).")
         async with self._locks[app.name]:
             self._check_holders(app, wishes)
             records = [self._record(app, wished, lease) for wished in wishes]
@@ -330,7 +335,11 @@ class Endpoints:
             groups[endpoint.group] = None
             self._table.remove(endpoint)
             self._outbox.drop(endpoint)
+        new = {record.id for record in put if not self._knows(record)}
         endpoints = [self._table.put(record) for record in put]
+        for endpoint in endpoints:
+            if endpoint.record.id in new:
+                _await_retained(endpoint)
         self._reconciler.touch(groups)
         self.changed(endpoints)
 
@@ -353,6 +362,13 @@ class Endpoints:
                 for endpoint in still:
                     log.info("lease ended", app=app, uri=endpoint.record.uri, url=endpoint.url)
                 await self._change(remove=still)
+
+
+def _await_retained(endpoint: Endpoint) -> None:
+    """Have the retained event asked for, if a new endpoint is to have it, and its like hadn't."""
+    likes = [e for e in endpoint.group.endpoints if e is not endpoint and not e.alone]
+    if endpoint.record.options.get("get_retained") and (endpoint.alone or not likes):
+        endpoint.retained = "due"
 
 
 def _ended(record: EndpointRecord, now: float) -> bool:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from wamp_bridge_server.callbacks.outbox import Outbox
     from wamp_bridge_server.services.inbox import Inbox
     from wamp_bridge_server.services.sources import Sources
+    from wamp_bridge_server.services.streams import Streams
     from wamp_bridge_server.services.table import Table
     from wamp_bridge_server.store import Store
 
@@ -24,6 +25,7 @@ class Health:
         outbox: Outbox,
         store: Store,
         sources: Sources,
+        streams: Streams,
     ) -> None:
         self._backend = backend
         self._table = table
@@ -31,6 +33,7 @@ class Health:
         self._outbox = outbox
         self._store = store
         self._sources = sources
+        self._streams = streams
         self.phase: Literal["starting", "serving", "stopping"] = "starting"
 
     def report(self) -> dict[str, Any]:
@@ -48,6 +51,7 @@ class Health:
             "phase": self.phase,
             "endpoints": len(self._table.endpoints),
             "cut_off": self._sources.cut_off,
+            "streams": self._streams.number,
             "deliveries_waiting": self._inbox.waiting + self._outbox.waiting,
             "dead_letters": sum(stock.dead for stock in stocks),
             "events_refused": sum(stock.refused for stock in stocks),

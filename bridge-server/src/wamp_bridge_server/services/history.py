@@ -105,7 +105,7 @@ class History:
             return False
         if not self._policy_of(group.app).history:
             return False
-        if not any(endpoint.record.created_at < joined for endpoint in group.endpoints):
+        if not group.was_wanted(joined):
             return False
         if group.held_back is None:  # or an earlier gap is being filled still
             group.held_back = []

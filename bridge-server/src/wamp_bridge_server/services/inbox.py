@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from wamp_bridge_server.store import StoreError
+from wamp_bridge_server.store import Arrival, EventRecord, StoreError
 from wamp_bridge_server.tasks import lasting
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from wamp_bridge_server.callbacks.outbox import Outbox
     from wamp_bridge_server.config import DeliveryConfig
-    from wamp_bridge_server.store import Arrival, Store
+    from wamp_bridge_server.services.logs import Logs
+    from wamp_bridge_server.store import Store
 
 PAUSE_NUMBER, PAUSE_BYTES = 5_000, 8 * 1024 * 1024
 """So much of an app's that is not kept yet, and its session is read no further for now."""
@@ -43,7 +44,7 @@ class _Queue:
     """What arrived for one app and is not kept yet."""
 
     def __init__(self) -> None:
-        self.waiting: deque[Arrival] = deque()
+        self.waiting: deque[Arrival | EventRecord] = deque()
         self.size = 0
         self.paused = False
         self.again = False  # what comes first may be kept already
@@ -62,11 +63,12 @@ class _Refusals:
 
 
 class Inbox:
-    """Keeps what arrives, and then tells the outbox.
+    """Keeps what arrives, and then tells the outbox, and the logs that streams follow.
 
     Args:
         store: Where it is kept.
         outbox: Sends it.
+        logs: Are told of what is kept in them.
         policy_of: How much is kept for an app.
         pause: Has an app's session read no further, or go on.
     """
@@ -75,11 +77,13 @@ class Inbox:
         self,
         store: Store,
         outbox: Outbox,
+        logs: Logs,
         policy_of: Callable[[str], DeliveryConfig],
         pause: Callable[[str, bool], None],
     ) -> None:
         self._store = store
         self._outbox = outbox
+        self._logs = logs
         self._policy_of = policy_of
         self._pause = pause
         self._queues: dict[str, _Queue] = {}
@@ -100,24 +104,31 @@ class Inbox:
             number, size = number + len(queue.waiting), size + queue.size
         return self._outbox.stocks[app].has_room(self._policy_of(app), number, size)
 
-    def put(self, arrival: Arrival) -> None:
-        """Have a delivery kept and then sent; or refuse it, where there is no room."""
-        record = arrival.delivery
-        size = len(record.body)
-        if not self.has_room(record.app, 1, size):
-            self._refuse(record.app, record.uri)
+    def put(self, arrival: Arrival | EventRecord) -> None:
+        """Have a delivery, or an event of a log, kept and then sent; or refuse it.
+
+        A delivery is refused where the app has no room for it, and either where the disk takes
+        nothing and too much waits. In logs, old events make room for new ones.
+        """
+        app, uri, size = _of(arrival)
+        queue = self._queues.get(app)
+        if isinstance(arrival, Arrival):
+            room = self.has_room(app, 1, size)
+        else:
+            room = queue is None or not queue.beyond(MOST_NUMBER, MOST_BYTES)
+        if not room:
+            self._refuse(app, uri)
             return
-        queue = self._queues.get(record.app)
         if queue is None:
-            queue = self._queues[record.app] = _Queue()
-            queue.task = lasting(partial(self._run, record.app, queue), "inbox")
+            queue = self._queues[app] = _Queue()
+            queue.task = lasting(partial(self._run, app, queue), "inbox")
         queue.waiting.append(arrival)
         queue.size += size
         if queue.beyond(PAUSE_NUMBER, PAUSE_BYTES):
             if not queue.paused:
-                log.warning("events are held up", app=record.app, waiting=len(queue.waiting))
+                log.warning("events are held up", app=app, waiting=len(queue.waiting))
             queue.paused = True
-            self._pause(record.app, True)  # again, for the session may be another by now
+            self._pause(app, True)  # again, for the session may be another by now
 
     async def close(self) -> None:
         """Keep what is here, as far as the store takes it; nothing comes any more."""
@@ -143,15 +154,26 @@ class Inbox:
             queue.again = False
             for arrival in batch:
                 queue.waiting.popleft()
-                queue.size -= len(arrival.delivery.body)
+                queue.size -= _of(arrival)[2]
             if queue.paused and not queue.beyond(PAUSE_NUMBER // 2, PAUSE_BYTES // 2):
                 queue.paused = False
                 self._pause(app, False)
         del self._queues[app]
 
-    async def _keep(self, batch: Sequence[Arrival], *, again: bool) -> None:
-        kept = await self._store.deliveries.keep(batch)
+    async def _keep(self, batch: Sequence[Arrival | EventRecord], *, again: bool) -> None:
+        """Keep both kinds, in one commit where both are there."""
+        arrivals = [each for each in batch if isinstance(each, Arrival)]
+        events = [each for each in batch if isinstance(each, EventRecord)]
+        if not events:
+            kept, logged = await self._store.deliveries.keep(arrivals), []
+        elif not arrivals:
+            kept, logged = [], await self._store.events.append(events)
+        else:
+            kept, logged = await asyncio.gather(
+                self._store.deliveries.keep(arrivals), self._store.events.append(events)
+            )
         self._outbox.kept((record for record in kept if record is not None), again=again)
+        self._logs.kept(events, logged, again=again)
 
     def _refuse(self, app: str, uri: str) -> None:
         self._outbox.stocks[app].refused += 1
@@ -166,3 +188,11 @@ class Inbox:
             refused=refusals.number,
         )
         refusals.number, refusals.told_at = 0, now
+
+
+def _of(arrival: Arrival | EventRecord) -> tuple[str, str, int]:
+    """Whose it is, of which URI, and how large."""
+    if isinstance(arrival, Arrival):
+        record = arrival.delivery
+        return record.app, record.uri, len(record.body)
+    return arrival.app, arrival.topic, len(arrival.body)

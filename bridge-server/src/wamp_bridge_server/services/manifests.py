@@ -45,6 +45,7 @@ class Topic(_Entry, frozen=True):
     """What a manifest says of a topic."""
 
     ordered: bool | None = None
+    get_retained: bool | None = None
     concurrency: int | None = None
     fanout: bool | None = None
     schedule: list[float] | None = None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from wamp_bridge_server.backends.base import Unavailable, Undeliverable, WampError
-from wamp_bridge_server.errors import OPTION_NOT_ALLOWED, CallFailed, Unprocessable
+from wamp_bridge_server.errors import OPTION_NOT_ALLOWED, CallFailed, Problem, Unprocessable
 from wamp_bridge_server.errors import Unavailable as UnavailableProblem
 
 if TYPE_CHECKING:
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
 
     from wamp_bridge_server.backends.base import Backend, PublishOptions
     from wamp_bridge_server.services.apps import App
+
+
+Payload = tuple["Sequence[Any]", "Mapping[str, Any]", "PublishOptions"]
+"""Positional arguments, keyword arguments and options."""
 
 
 class Publishing:
@@ -53,3 +58,37 @@ class Publishing:
             raise UnavailableProblem(f"The event could not be published: {error}.") from error
         except Undeliverable as error:
             raise Unprocessable(f"The event can't be carried by WAMP: {error}.") from error
+
+    async def publish_several(
+        self, app: App, topic: str, events: Sequence[Payload]
+    ) -> list[int | Problem | None]:
+        """Publish events in their order.
+
+        Returns:
+            For each what `publish` returns, or would raise.
+
+        Raises:
+            Forbidden: Not allowed to this app.
+            Unavailable: None of them could be published for want of a router.
+        """
+        app.permissions.check("publish", topic)
+        publishing = [asyncio.ensure_future(self._outcome(app, topic, *each)) for each in events]
+        outcomes = await asyncio.gather(*publishing)
+        first = outcomes[0]
+        if all(isinstance(each, UnavailableProblem) for each in outcomes):
+            assert isinstance(first, UnavailableProblem)  # noqa: S101 - as all are
+            raise first
+        return outcomes
+
+    async def _outcome(
+        self,
+        app: App,
+        topic: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        options: PublishOptions,
+    ) -> int | Problem | None:
+        try:
+            return await self.publish(app, topic, args, kwargs, options)
+        except Problem as problem:
+            return problem

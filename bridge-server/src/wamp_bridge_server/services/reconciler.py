@@ -37,6 +37,8 @@ _FEATURES = {
     ("topic", "wildcard"): "broker.pattern_based_subscription",
 }
 
+RETENTION = "broker.event_retention"
+
 log = structlog.get_logger("wamp_bridge.reconciler")
 
 
@@ -198,6 +200,8 @@ class Reconciler:
         if stale and group.held is not None:
             held, group.held = group.held, None
             await self._give_back(session, group, held)
+        if self._wanted(group) and group.held is not None and group.with_retained("due"):
+            await self._subscribe(session, group)  # again, which changes nothing else
         if self._wanted(group) and group.held is None:
             held_as = group.invoke if group.kind == "procedure" else "single"
             held = await self._obtain_without_gap(session, group)
@@ -228,7 +232,30 @@ class Reconciler:
             raise Undeliverable(f"the router does not announce {needed}")
         if group.kind == "procedure":
             return await session.register(group.uri, group.match, group.invoke)
-        return await session.subscribe(group.uri, group.match)
+        return await self._subscribe(session, group)
+
+    async def _subscribe(self, session: Session, group: Group) -> int:
+        """Subscribe, and have the retained event sent where that is to be done, once."""
+        due = group.with_retained("due")
+        if RETENTION not in session.features:
+            due = []
+        if due:
+            for endpoint in group.with_retained("asked"):
+                endpoint.retained = None  # there was none for it
+        for endpoint in due:  # before it is asked: the event comes right behind the answer
+            endpoint.retained = "asked"
+        try:
+            return await session.subscribe(group.uri, group.match, get_retained=bool(due))
+        except BaseException:
+            for endpoint in due:
+                endpoint.retained = "due"
+            raise
+
+    async def lacks(self, app: str, feature: str) -> bool:
+        """Whether the router is there, and doesn't announce a feature."""
+        session = self._backend.session(app)
+        await session.attempted()
+        return session.joined and feature not in session.features
 
     async def _give_back(self, session: Session, group: Group, held: int) -> None:
         try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from wamp_bridge_server.services.barring import ACTIONS, bar
+from wamp_bridge_server.services.endpoints import SETTLE_SECONDS
 from wamp_bridge_server.store import StoreError
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from wamp_bridge_server.services.endpoints import Endpoints
     from wamp_bridge_server.services.reconciler import Reconciler
     from wamp_bridge_server.services.sources import Sources
+    from wamp_bridge_server.services.streams import Streams
     from wamp_bridge_server.services.table import Endpoint, Table
 
 log = structlog.get_logger("wamp_bridge.apps")
@@ -38,6 +40,7 @@ class Reloading:
         table: Table,
         endpoints: Endpoints,
         sources: Sources,
+        streams: Streams,
         reconciler: Reconciler,
         backend: Backend,
         outbox: Outbox,
@@ -46,6 +49,7 @@ class Reloading:
         self._table = table
         self._endpoints = endpoints
         self._sources = sources
+        self._streams = streams
         self._reconciler = reconciler
         self._backend = backend
         self._outbox = outbox
@@ -64,6 +68,7 @@ class Reloading:
             await self._take_leave(app)
         for app in changes.changed:
             self._endpoints.changed(bar(self._table, app))
+            await self._streams.changed(app)
             if _place(before[app.name]) != _place(after[app.name]):
                 await self._join_anew(app)
         for app in changes.added:
@@ -79,12 +84,14 @@ class Reloading:
 
     async def _take_leave(self, app: App) -> None:
         await self._sources.park(app.name)
+        await self._streams.changed(app)
         await self._leave_router(app)
 
     def _return(self, app: App) -> None:
         self._table.set_gone(app.name, gone=False)
         bar(self._table, app)
         self._endpoints.changed(self._endpoints_of(app))
+        self._streams.touch(app.name)
         self._sources.unpark(app)
         self._outbox.resume_app(app.name)
 
@@ -93,12 +100,15 @@ class Reloading:
         await self._leave_router(app)
         self._table.set_gone(app.name, gone=False)
         self._endpoints.changed(self._endpoints_of(app))
+        self._streams.touch(app.name)
 
     async def _leave_router(self, app: App) -> None:
         self._table.set_gone(app.name, gone=True)
         endpoints = self._endpoints_of(app)
         self._endpoints.changed(endpoints)
+        followed = self._streams.touch(app.name)
         await self._endpoints.settle(endpoints)
+        await self._reconciler.settle(followed, SETTLE_SECONDS)
         self._backend.release(app.name)
         self._reconciler.released(app.name)
 

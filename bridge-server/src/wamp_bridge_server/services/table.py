@@ -1,8 +1,8 @@
 """The endpoints of all apps in memory, grouped as the network sees them.
 
-An app holds a URI once there, however many URLs serve it: they form a `Group`, behind one REGISTER
-or one SUBSCRIBE. What is wanted of a group is derived from its endpoints; what the router holds of
-it is noted by the reconciler alone.
+An app holds a URI once there, however many URLs serve it, or streams follow it: they form a
+`Group`, behind one REGISTER or one SUBSCRIBE. What is wanted of a group is derived from its
+endpoints and its log; what the router holds of it is noted by the reconciler alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from wamp_bridge_server.backends.base import Event, Invoke, Match
-    from wamp_bridge_server.store.records import EndpointRecord, Kind
+    from wamp_bridge_server.store.records import EndpointRecord, Kind, LogRecord
 
 State = Literal["pending", "live", "suspect", "withdrawn", "refused"]
 Key = tuple[str, "Kind", str, "Match"]
@@ -46,7 +46,8 @@ class Endpoint:
     `suspected`, `withdrawn`, `declined` and `barred` are reasons: why its app may be gone, why it
     is taken for gone, how it said that it wants nothing more of this, why it may not be held.
     `noted` is the state that it was last seen in, `since` the Unix time when that began; `rested`
-    says whether its deliveries waited then.
+    says whether its deliveries waited then. `retained` is whether the event that the router retains
+    is to be asked for, or was; None where there is nothing to come any more.
     """
 
     record: EndpointRecord
@@ -60,6 +61,7 @@ class Endpoint:
     busy: int = 0
     noted: State = "pending"
     rested: bool = False
+    retained: Literal["due", "asked"] | None = None
 
     @property
     def lane(self) -> str:
@@ -175,7 +177,8 @@ class Group:
     why the router can't be asked, `refusal` why
     the router would not have it, `conflict` whether because another holds it; while `matching`,
     the router is being asked. `gone`: the configuration doesn't name the app. `held_back` has the
-    events that came while a gap before them is being filled; None where none is.
+    events that came while a gap before them is being filled; None where none is. `log` is where
+    its events are kept for streams; None where no stream follows it, or comes back to it.
     """
 
     app: str
@@ -191,6 +194,7 @@ class Group:
     matching: bool = False
     gone: bool = False
     held_back: list[Event] | None = None
+    log: LogRecord | None = None
     turn: int = 0
 
     @property
@@ -218,7 +222,18 @@ class Group:
             return False
         if self.kind == "procedure":
             return any(endpoint.up for endpoint in self.endpoints)
-        return any(endpoint.barred is None for endpoint in self.endpoints)
+        return self.log is not None or any(e.barred is None for e in self.endpoints)
+
+    def with_retained(self, state: Literal["due", "asked"]) -> list[Endpoint]:
+        """The endpoints whose retained event is to be asked for, or was."""
+        return [e for e in self.endpoints if e.retained == state and e.barred is None]
+
+    def was_wanted(self, before: float) -> bool:
+        """Whether any of those that it is for was there before a Unix time in seconds."""
+        made = [endpoint.record.created_at for endpoint in self.endpoints]
+        if self.log is not None:
+            made.append(self.log.created_at)
+        return any(at < before for at in made)
 
     def callees(self) -> list[Endpoint]:
         """The endpoints for the next invocation, by the policy, each in case those before can't.
@@ -292,17 +307,26 @@ class Table:
         return endpoint
 
     def _new(self, record: EndpointRecord) -> Endpoint:
-        key = key_of(record)
-        group = self.groups.get(key)
-        if group is None:
-            group = self.groups[key] = Group(*key, gone=record.app in self._gone)
-            self._groups_by_app.setdefault(record.app, {})[key] = group
-            self._by_uri.setdefault(key[1:], {})[record.app] = group
+        group = self._group(key_of(record))
         endpoint = Endpoint(record, group, (record.app, "", 0), self._clock.time())
         group.endpoints.append(endpoint)
         self.endpoints[record.id] = endpoint
         self._by_app.setdefault(record.app, {})[record.id] = endpoint
         return endpoint
+
+    def _group(self, key: Key) -> Group:
+        group = self.groups.get(key)
+        if group is None:
+            group = self.groups[key] = Group(*key, gone=key[0] in self._gone)
+            self._groups_by_app.setdefault(key[0], {})[key] = group
+            self._by_uri.setdefault(key[1:], {})[key[0]] = group
+        return group
+
+    def follow(self, log: LogRecord) -> Group:
+        """Have the events of a topic kept in a log."""
+        group = self._group((log.app, "topic", log.uri, log.match))
+        group.log = log
+        return group
 
     def _settle_at(self, endpoint: Endpoint, place: Place) -> None:
         self._leave(endpoint)
@@ -326,8 +350,8 @@ class Table:
         self.forget_if_empty(endpoint.group)
 
     def forget_if_empty(self, group: Group) -> None:
-        """Let go of a group that has no endpoints and that the router has nothing of."""
-        if group.endpoints or group.held is not None or group.matching:
+        """Let go of a group that is for nobody and that the router has nothing of."""
+        if group.endpoints or group.log or group.held is not None or group.matching:
             return
         if self.groups.get(group.key) is group:  # and no other that came after it
             del self.groups[group.key]

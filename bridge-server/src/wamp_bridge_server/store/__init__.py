@@ -5,6 +5,7 @@
 
 from wamp_bridge_server.store._store import Store
 from wamp_bridge_server.store.errors import StoreError
+from wamp_bridge_server.store.events import Room
 from wamp_bridge_server.store.records import (
     Arrival,
     CallRecord,
@@ -15,9 +16,11 @@ from wamp_bridge_server.store.records import (
     DeliveryRecord,
     DeliveryType,
     EndpointRecord,
+    EventRecord,
     FailedAttempt,
     Kind,
     LaneCount,
+    LogRecord,
     Match,
     Record,
     SourceRecord,
@@ -33,11 +36,14 @@ __all__ = [
     "DeliveryRecord",
     "DeliveryType",
     "EndpointRecord",
+    "EventRecord",
     "FailedAttempt",
     "Kind",
     "LaneCount",
+    "LogRecord",
     "Match",
     "Record",
+    "Room",
     "SourceRecord",
     "Store",
     "StoreError",

@@ -9,8 +9,10 @@ from wamp_bridge_server.store.commits import Commits
 from wamp_bridge_server.store.database import Database
 from wamp_bridge_server.store.dead_letters import DeadLetterRoom
 from wamp_bridge_server.store.deliveries import Deliveries
+from wamp_bridge_server.store.events import EventLogs
 from wamp_bridge_server.store.idempotency import KeyRoom
 from wamp_bridge_server.store.nonces import Nonce, SpendNonces
+from wamp_bridge_server.store.own_keys import write_own_keys
 from wamp_bridge_server.store.rows import Change, read_endpoints, read_sources, write_changes
 from wamp_bridge_server.store.sessions import read_sessions, write_sessions
 
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
 class Store:
     """All that a bridge keeps, in a database.
 
-    Made by `open`; safe for concurrent use. `deliveries`, `dead_letters`, `calls` and `keys` are
-    rooms of their own.
+    Made by `open`; safe for concurrent use. `deliveries`, `dead_letters`, `calls`, `keys` and
+    `events` are rooms of their own.
     """
 
     def __init__(self, database: Database, commits: Commits) -> None:
@@ -35,6 +37,7 @@ class Store:
         self.dead_letters = DeadLetterRoom(database, commits)
         self.calls = CallRoom(database, commits)
         self.keys = KeyRoom(commits)
+        self.events = EventLogs(database, commits)
 
     @property
     def trouble(self) -> str | None:
@@ -103,6 +106,14 @@ class Store:
         """Note until when apps' sessions were there. Raises `StoreError`."""
         if until:
             await self._commits.submit(write_sessions, dict(until))
+
+    async def own_key(self, name: str) -> bytes:
+        """A key of the bridge's own, 32 random octets, made when it is first asked for.
+
+        Raises:
+            StoreError: It may or may not be made.
+        """
+        return await self._commits.submit(write_own_keys, name)
 
     async def close(self) -> None:
         """Write what waits, close the database and let its file go."""

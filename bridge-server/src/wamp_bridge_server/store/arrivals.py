@@ -11,7 +11,7 @@ from wamp_bridge_server.store import dialects
 from wamp_bridge_server.store.schema import deliveries, received
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -64,21 +64,31 @@ async def _unseen(connection: AsyncConnection, arrivals: Sequence[Arrival]) -> l
         for arrival in reversed(arrivals)
         if arrival.publication is not None
     }
-    rows = [
-        {
-            "subscription": subscription,
-            "publication": publication,
-            "received_at": arrival.delivery.created_at,
-        }
-        for (subscription, publication), arrival in wanted.items()
-    ]
-    new = set()
-    if rows:
-        statement = dialects.insert(connection, received).on_conflict_do_nothing()
-        returned = statement.returning(received.c.subscription, received.c.publication)
-        for row in await connection.execute(returned, rows):
-            new.add(id(wanted[row.subscription, row.publication]))
+    fresh = await new_publications(
+        connection, {key: arrival.delivery.created_at for key, arrival in wanted.items()}
+    )
+    new = {id(wanted[key]) for key in fresh}
     return [a for a in arrivals if a.publication is None or id(a) in new]
+
+
+async def new_publications(
+    connection: AsyncConnection, wanted: Mapping[tuple[Any, int], float]
+) -> set[tuple[Any, int]]:
+    """Note publications as received; which of them are new.
+
+    Args:
+        connection: A writer's.
+        wanted: When each was received, by the subscription, or log, that it is for, and its id.
+    """
+    rows = [
+        {"subscription": subscription, "publication": publication, "received_at": at}
+        for (subscription, publication), at in wanted.items()
+    ]
+    if not rows:
+        return set()
+    statement = dialects.insert(connection, received).on_conflict_do_nothing()
+    returned = statement.returning(received.c.subscription, received.c.publication)
+    return {(row.subscription, row.publication) for row in await connection.execute(returned, rows)}
 
 
 async def write_forgetting(

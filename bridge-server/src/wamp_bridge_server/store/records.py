@@ -117,6 +117,37 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogRecord:
+    """A topic whose events are kept in a log, for streams to follow (protocol, section 1).
+
+    All of its events behind `floor`, a `seq`, are kept. `created_at` is in Unix seconds.
+    """
+
+    id: str
+    app: str
+    uri: str
+    match: Match
+    created_at: float
+    floor: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRecord:
+    """One event of a log. `seq`, the order of arrival, is given by the store.
+
+    `body` is JSON, as streams send it; `created_at` is in Unix seconds.
+    """
+
+    log: str
+    app: str
+    topic: str
+    publication: int
+    body: bytes
+    created_at: float
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FailedAttempt:
     """An attempt of a delivery that failed, and what becomes of it.
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-NEWEST = "0006"
+NEWEST = "0007"
 """The migration that leaves the tables so."""
 
 VERSION_TABLE = "wamp_bridge_schema"
@@ -152,6 +152,45 @@ received = Table(
     Column("received_at", Double, nullable=False),
     Index(None, "received_at"),
     sqlite_with_rowid=False,
+)
+
+# The topics that streams follow: for each the log of its events, while anybody may come back to it.
+event_logs = Table(
+    "event_logs",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("app", String(255), nullable=False),
+    Column("uri", Text, nullable=False),
+    Column("match", String(16), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("floor", BigInteger, nullable=False),
+    Index(None, "app", "uri", "match", unique=True),
+)
+
+# Events of those. That each publication is there once is seen to by `received`. No `seq` is given
+# twice, though its row be gone: who has read so far comes back with it.
+events = Table(
+    "events",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("log", String(64), nullable=False),
+    Column("app", String(255), nullable=False),
+    Column("publication", BigInteger, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index(None, "log", "seq"),
+    Index(None, "app", "seq", "size", "created_at"),
+    sqlite_autoincrement=True,
+)
+
+# What the bridge made up to sign with, by what for: of all nodes, and over restarts, the same.
+own_keys = Table(
+    "own_keys",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("key", LargeBinary, nullable=False),
 )
 
 # Until when an app's session was there, as far as is known.

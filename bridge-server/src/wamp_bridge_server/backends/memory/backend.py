@@ -281,10 +281,12 @@ class MemorySession:
         await self._ready()
         self._realm.unregister(self._me, registration)
 
-    async def subscribe(self, uri: str, match: Match) -> int:
+    async def subscribe(self, uri: str, match: Match, *, get_retained: bool = False) -> int:
         """See `backends.base.Session`."""
         check_uri(uri, match)
         await self._ready()
+        if get_retained:
+            raise WampError(OPTION_NOT_ALLOWED, ["Events are not retained here."])
         return self._realm.subscribe(self._me, uri, match)
 
     async def unsubscribe(self, subscription: int) -> None:

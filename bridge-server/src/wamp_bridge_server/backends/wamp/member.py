@@ -200,10 +200,10 @@ class Member:
         """See `backends.base.Session`."""
         await self._operations.unregister(registration)
 
-    async def subscribe(self, uri: str, match: Match) -> int:
+    async def subscribe(self, uri: str, match: Match, *, get_retained: bool = False) -> int:
         """See `backends.base.Session`."""
         await self._first_attempt()
-        return await self._operations.subscribe(uri, match)
+        return await self._operations.subscribe(uri, match, get_retained=get_retained)
 
     async def unsubscribe(self, subscription: int) -> None:
         """See `backends.base.Session`."""

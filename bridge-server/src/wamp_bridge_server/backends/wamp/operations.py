@@ -196,16 +196,27 @@ class Operations:
         self.session.registrations.require(registration)
         await self._start_unregister(registration)
 
-    async def subscribe(self, uri: str, match: Match) -> int:
+    async def subscribe(self, uri: str, match: Match, *, get_retained: bool = False) -> int:
         """Subscribe to a topic."""
         if match != "exact":
             self._need("broker.pattern_based_subscription", f"match {match}")
+        if get_retained:
+            self._need("broker.event_retention", "get_retained")
+        matched = None if match == "exact" else match
+
+        def build(request: int) -> message.Message:
+            return message.Subscribe(request, uri, match=matched, get_retained=get_retained or None)
+
+        if get_retained and self.session.subscriptions.holds(Pattern(uri, match)):
+            _, future = self.session.requests.ask(
+                build, message.Subscribed, lambda reply: reply.subscription
+            )
+            again: int = await future
+            return again
         subscription: int = await self._obtain(
             self.session.subscriptions,
             Pattern(uri, match),
-            lambda request: message.Subscribe(
-                request, uri, match=None if match == "exact" else match
-            ),
+            build,
             message.Subscribed,
             lambda reply: reply.subscription,
             self._start_unsubscribe,

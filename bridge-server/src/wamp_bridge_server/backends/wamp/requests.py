@@ -172,6 +172,10 @@ class Holdings:
         """What the router's id stands for."""
         return self._held.get(number)
 
+    def holds(self, pattern: Pattern) -> bool:
+        """Whether the router holds it."""
+        return pattern in self._held.values()
+
     def require(self, number: int) -> Pattern:
         """What the router's id stands for. Raises `WampError` where it isn't held."""
         pattern = self._held.get(number)

@@ -306,6 +306,7 @@ class WampSession:
             event.args or [],
             event.kwargs or {},
             details,
+            bool(event.retained),
         )
         self._receive(arrived)
 

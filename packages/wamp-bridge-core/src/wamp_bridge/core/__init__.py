@@ -45,6 +45,7 @@ from wamp_bridge.core._errors import (
     Conflict,
     DuplicateName,
     EnvelopeError,
+    EventsLost,
     Forbidden,
     InvalidArgument,
     InvalidJSON,
@@ -63,6 +64,7 @@ from wamp_bridge.core._errors import (
     VerificationError,
     error_of_status,
 )
+from wamp_bridge.core._holdings import Registration, Source, Subscription
 from wamp_bridge.core._json import dumps, loads
 from wamp_bridge.core._messages import (
     CallResult,
@@ -73,11 +75,11 @@ from wamp_bridge.core._messages import (
     Outcome,
     PendingCall,
     Progress,
-    Registration,
+    Publication,
     Request,
     Response,
-    Source,
-    Subscription,
+    SignedURL,
+    TopicEvent,
 )
 from wamp_bridge.core._mount import Mount
 from wamp_bridge.core._once import Once, OnceStore
@@ -87,7 +89,7 @@ from wamp_bridge.core._secrets import decode_secret, generate_secret
 from wamp_bridge.core._settings import Settings
 from wamp_bridge.core._signatures import RequestSigner
 from wamp_bridge.core._steps import AsyncLines, Lines
-from wamp_bridge.core._streams import AsyncSteps, Steps
+from wamp_bridge.core._streamed_calls import AsyncSteps, Steps
 from wamp_bridge.core._uris import (
     CancelMode,
     Invoke,
@@ -129,6 +131,7 @@ __all__ = [
     "ErrorEnvelope",
     "EventDetails",
     "EventEnvelope",
+    "EventsLost",
     "Forbidden",
     "Handler",
     "InvalidArgument",
@@ -154,6 +157,7 @@ __all__ = [
     "Procedure",
     "Progress",
     "ProgressEnvelope",
+    "Publication",
     "Registration",
     "Registry",
     "Removed",
@@ -163,12 +167,14 @@ __all__ = [
     "ResultEnvelope",
     "ServerError",
     "Settings",
+    "SignedURL",
     "Source",
     "Steps",
     "Subscription",
     "TooLarge",
     "TooManyRequests",
     "Topic",
+    "TopicEvent",
     "Unauthorized",
     "Unavailable",
     "Unprocessable",

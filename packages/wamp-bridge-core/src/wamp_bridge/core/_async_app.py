@@ -11,9 +11,8 @@ from wamp_bridge.core._calling import AsyncCalling
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from wamp_bridge.core._calling import Operation
-    from wamp_bridge.core._messages import Source
-    from wamp_bridge.core._streams import Beginning, Reading
+    from wamp_bridge.core._asking import Operation, Streaming
+    from wamp_bridge.core._holdings import Source
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -37,10 +36,10 @@ class AsyncWampBridgeBase(BridgeApp, AsyncCalling):
     async def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return await self.async_bridge._ask(operation, *args, **kwargs)  # noqa: SLF001 - of our kind
 
-    def _chunks(
-        self, reading: Reading, begin: Beginning[_P], *args: _P.args, **kwargs: _P.kwargs
-    ) -> AsyncGenerator[bytes, None]:
-        return self.async_bridge._chunks(reading, begin, *args, **kwargs)  # noqa: SLF001 - of our kind
+    def _stream(
+        self, streaming: Streaming[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> AsyncGenerator[_T, None]:
+        return self.async_bridge._stream(streaming, *args, **kwargs)  # noqa: SLF001 - of our kind
 
     async def announce(self, *, wait: bool = False) -> Source:
         """Announce this app now; see `AsyncBridge.announce`. `announcer` does it by itself."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import weakref
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
 from wamp_bridge.core import _dead_letters as dead_letters
 from wamp_bridge.core import _directory as directory
 from wamp_bridge.core import _operations as operations
 from wamp_bridge.core._calling import AsyncCalling
-from wamp_bridge.core._requests import Pause, answer_of
+from wamp_bridge.core._event_streams import answered
+from wamp_bridge.core._requests import Pause
 from wamp_bridge.core._settings import for_requests
 from wamp_bridge.core._stand_in import stand_in
 
@@ -20,18 +22,14 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from wamp_bridge.core._calling import Operation
+    from wamp_bridge.core._asking import Operation, Streaming
     from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
     from wamp_bridge.core._directory import PastEvent, Procedure, Topic
-    from wamp_bridge.core._messages import (
-        Registration,
-        Source,
-        Subscription,
-    )
+    from wamp_bridge.core._event_streams import Flow
+    from wamp_bridge.core._holdings import Registration, Source, Subscription
     from wamp_bridge.core._operations import Removed
     from wamp_bridge.core._requests import Answer, Failure, Send
     from wamp_bridge.core._settings import Settings
-    from wamp_bridge.core._streams import Beginning, Reading
     from wamp_bridge.core._uris import Match
 
 _P = ParamSpec("_P")
@@ -184,20 +182,21 @@ class AsyncBridge(AsyncCalling):
             else:
                 came = await self._send(step)
 
-    async def _chunks(
-        self, reading: Reading, begin: Beginning[_P], *args: _P.args, **kwargs: _P.kwargs
-    ) -> AsyncGenerator[bytes, None]:
-        step = begin(self.settings, *args, **kwargs)
+    def _stream(
+        self, streaming: Streaming[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> AsyncGenerator[_T, None]:
+        flow = streaming(self.settings, *args, **kwargs)
         substitute = stand_in()
         if substitute is not None:
-            reading.answered(answer_of(substitute.answer(self.settings, step.request)))
-            return
+            return _one_by_one(answered(flow, partial(substitute.answer, self.settings)))
+        return self._streamed(flow)
 
+    async def _streamed(self, flow: Flow[_T]) -> AsyncGenerator[_T, None]:
         from wamp_bridge.core import _transport  # noqa: PLC0415 - see there
 
-        async with aclosing(_transport.stream_async(self._client(), step, reading)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        async with aclosing(_transport.stream_async(self._client(), flow)) as items:
+            async for item in items:
+                yield item
 
     async def _send(self, step: Send) -> Answer | Failure:
         substitute = stand_in()
@@ -217,3 +216,8 @@ class AsyncBridge(AsyncCalling):
             client = _transport.open_async_client(self.settings, self._transport)
             self._clients[loop] = client
         return client
+
+
+async def _one_by_one(items: Iterable[_T]) -> AsyncGenerator[_T, None]:
+    for item in items:
+        yield item

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 
     from wamp_bridge.core._announce import Announcer
+    from wamp_bridge.core._asking import Operation, Streaming
     from wamp_bridge.core._async_client import AsyncBridge
     from wamp_bridge.core._callables import Awaiting
-    from wamp_bridge.core._calling import Operation
     from wamp_bridge.core._client import Bridge
     from wamp_bridge.core._dispatch import Dispatcher
-    from wamp_bridge.core._messages import Request, Response, Source
+    from wamp_bridge.core._holdings import Source
+    from wamp_bridge.core._messages import Request, Response
     from wamp_bridge.core._settings import Settings
-    from wamp_bridge.core._streams import AsyncSteps, Beginning, Reading
+    from wamp_bridge.core._streamed_calls import AsyncSteps
     from wamp_bridge.core._uris import Invoke, Match
 
 _P = ParamSpec("_P")
@@ -199,6 +200,7 @@ class BridgeApp:
         ordered: bool = False,
         concurrency: int | None = None,
         fanout: bool = False,
+        get_retained: bool = False,
         schedule: Sequence[float] | None = None,
         timeout: float | None = None,
         dead_letters: float | None = None,
@@ -210,6 +212,7 @@ class BridgeApp:
             ordered=ordered,
             concurrency=concurrency,
             fanout=fanout,
+            get_retained=get_retained,
             schedule=schedule,
             timeout=timeout,
             dead_letters=dead_letters,
@@ -267,10 +270,10 @@ class WampBridgeBase(BridgeApp, Calling):
     def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return self.bridge._ask(operation, *args, **kwargs)  # noqa: SLF001 - of our kind
 
-    def _chunks(
-        self, reading: Reading, begin: Beginning[_P], *args: _P.args, **kwargs: _P.kwargs
-    ) -> Generator[bytes, None, None]:
-        return self.bridge._chunks(reading, begin, *args, **kwargs)  # noqa: SLF001 - of our kind
+    def _stream(
+        self, streaming: Streaming[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> Generator[_T, None, None]:
+        return self.bridge._stream(streaming, *args, **kwargs)  # noqa: SLF001 - of our kind
 
     def astream(
         self,

@@ -1,33 +1,22 @@
-"""`call`, `publish` and their like, of clients and apps alike: in a thread, and on a loop."""
+"""`call` and its like, of clients and apps alike: in a thread, and on a loop."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from wamp_bridge.core import _calls as calls
-from wamp_bridge.core._streams import AsyncStreaming, Streaming
+from wamp_bridge.core._streamed_calls import AsyncStreamedCalls, StreamedCalls
+from wamp_bridge.core._topics import AsyncTopics, Topics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from wamp_bridge.core._messages import CallResult, CallState, PendingCall
-    from wamp_bridge.core._requests import Exchange
-    from wamp_bridge.core._settings import Settings
     from wamp_bridge.core._uris import CancelMode
 
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-Operation: TypeAlias = "Callable[Concatenate[Settings, _P], Exchange[_T]]"
-"""One of `_calls` or `_operations`."""
 
-
-class Calling(Streaming):
+class Calling(Topics, StreamedCalls):
     """What calls and publishes, and waits in its thread for what comes of it."""
-
-    @abstractmethod
-    def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Ask this of the bridge, and wait for the outcome."""
 
     def checked_callback(self, callback: str | None) -> str | None:
         """The callback of a call; whoever knows which there are refuses another."""
@@ -194,51 +183,9 @@ class Calling(Streaming):
         """
         return self._ask(calls.cancel_call, call, mode)
 
-    def publish(
-        self,
-        topic: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        options: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
-        idempotency_key: str | None = None,
-    ) -> int | None:
-        """Publish an event.
 
-        Args:
-            topic: Its name; `WAMP_BRIDGE_PREFIX` goes before one without a dot.
-            args: Positional arguments, or keyword arguments where it is a mapping.
-            kwargs: Keyword arguments.
-            options: `acknowledge`, `exclude_me`, `exclude`, `eligible`, `retain` and the rest of
-                WAMP's.
-            timeout: Seconds to wait for the bridge; `WAMP_BRIDGE_TIMEOUT` if left out.
-            idempotency_key: As for `call`.
-
-        Returns:
-            The publication's id; None where `acknowledge` is false.
-
-        Raises:
-            Unavailable: The bridge or its router is away.
-            BridgeError: Anything else that the bridge answered.
-        """
-        return self._ask(
-            calls.publish,
-            topic,
-            args,
-            kwargs,
-            options=options,
-            timeout=timeout,
-            idempotency_key=idempotency_key,
-        )
-
-
-class AsyncCalling(AsyncStreaming):
+class AsyncCalling(AsyncTopics, AsyncStreamedCalls):
     """What calls and publishes, and waits on its loop for what comes of it."""
-
-    @abstractmethod
-    async def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Ask this of the bridge, and await the outcome."""
 
     def checked_callback(self, callback: str | None) -> str | None:
         """As in `Calling`."""
@@ -350,24 +297,3 @@ class AsyncCalling(AsyncStreaming):
     ) -> CallState:
         """As `Bridge.cancel_call`, awaited."""
         return await self._ask(calls.cancel_call, call, mode)
-
-    async def publish(
-        self,
-        topic: str,
-        args: Sequence[Any] | Mapping[str, Any] | None = None,
-        kwargs: Mapping[str, Any] | None = None,
-        *,
-        options: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
-        idempotency_key: str | None = None,
-    ) -> int | None:
-        """As `Bridge.publish`, awaited."""
-        return await self._ask(
-            calls.publish,
-            topic,
-            args,
-            kwargs,
-            options=options,
-            timeout=timeout,
-            idempotency_key=idempotency_key,
-        )

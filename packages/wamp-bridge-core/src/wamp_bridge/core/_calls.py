@@ -7,28 +7,24 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wamp_bridge.core import _arguments as arguments
 from wamp_bridge.core._errors import error_of
-from wamp_bridge.core._messages import CallResult, CallState, PendingCall
+from wamp_bridge.core._messages import CallResult, CallState, PendingCall, Publication
 from wamp_bridge.core._operations import ask, budget, callback_url, listed
 from wamp_bridge.core._requests import (
     GRACE_SECONDS,
     KEY_HEADER,
     Answer,
     Exchange,
-    Outgoing,
-    Send,
-    encoded,
+    error_in_problem,
     json_of,
     payload,
 )
 from wamp_bridge.core._uris import check_uri, escape_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from wamp_bridge.core._settings import Settings
     from wamp_bridge.core._uris import CancelMode
-
-EVENT_STREAM: Final = "text/event-stream"
 
 _MAX_KEY_LENGTH: Final = 255
 _UNWRITABLE: Final = re.compile(r"[^ -~]")
@@ -66,33 +62,12 @@ def call(
     read: Callable[[Answer], Any] = _full_result if full else _result
     return ask(
         "POST",
-        f"call/{_segment(settings, 'procedure', procedure)}/",
+        f"call/{segment(settings, 'procedure', procedure)}/",
         members,
         seconds + GRACE_SECONDS,
         read,
         repeatable=False,
         headers=_key(idempotency_key),
-    )
-
-
-def stream(
-    settings: Settings,
-    procedure: str,
-    args: Sequence[Any] | Mapping[str, Any] | None,
-    kwargs: Mapping[str, Any] | None,
-    *,
-    timeout: float | None,
-    options: Mapping[str, Any] | None,
-) -> Send:
-    """Call a procedure as a stream: sent once, and answered by events."""
-    seconds = budget(settings, timeout)
-    members = payload(args, kwargs)
-    members["options"] = dict(options) if options is not None else None
-    members["timeout"] = seconds
-    path, within = f"call/{_segment(settings, 'procedure', procedure)}/", seconds + GRACE_SECONDS
-    headers = {"accept": EVENT_STREAM}
-    return Send(
-        Outgoing("POST", path, encoded(members), within, repeatable=False, headers=headers), within
     )
 
 
@@ -120,7 +95,7 @@ def start_call(
         headers["prefer"] = "respond-async"
     return ask(
         "POST",
-        f"call/{_segment(settings, 'procedure', procedure)}/",
+        f"call/{segment(settings, 'procedure', procedure)}/",
         members,
         settings.timeout,
         _pending,
@@ -157,10 +132,35 @@ def publish(
     members["options"] = None if options is None else arguments.mapping("options", options)
     return ask(
         "POST",
-        f"publish/{_segment(settings, 'topic', topic)}/",
+        f"publish/{segment(settings, 'topic', topic)}/",
         members,
         budget(settings, timeout),
         _publication,
+        repeatable=False,
+        headers=_key(idempotency_key),
+    )
+
+
+def publish_many(
+    settings: Settings,
+    topic: str,
+    events: Iterable[Sequence[Any] | Mapping[str, Any]],
+    *,
+    options: Mapping[str, Any] | None,
+    timeout: float | None,
+    idempotency_key: str | None,
+) -> Exchange[list[Publication]]:
+    """Publish events of one topic: what became of each."""
+    members = {
+        "events": [payload(event, None) for event in events],
+        "options": None if options is None else arguments.mapping("options", options),
+    }
+    return ask(
+        "POST",
+        f"publish/{segment(settings, 'topic', topic)}/",
+        members,
+        budget(settings, timeout),
+        lambda answer: [_published(each) for each in listed(json_of(answer), "events")],
         repeatable=False,
         headers=_key(idempotency_key),
     )
@@ -186,7 +186,7 @@ def _key(key: str | None) -> dict[str, str]:
     return {KEY_HEADER: f'"{escaped}"'}
 
 
-def _segment(settings: Settings, argument: str, name: str) -> str:
+def segment(settings: Settings, argument: str, name: str) -> str:
     """The URI that a name stands for, as a segment of a path."""
     uri = settings.resolve(arguments.text(argument, name))
     check_uri(uri)
@@ -231,6 +231,14 @@ def _state(answer: Answer) -> CallState:
 def result_in(members: Mapping[str, Any]) -> CallResult:
     """The full result that a document holds."""
     return CallResult(listed(members, "args"), dict(members.get("kwargs") or {}))
+
+
+def _published(member: Any) -> Publication:
+    if not isinstance(member, dict):
+        member = {}
+    if "publication" in member:
+        return Publication(member["publication"], None)
+    return Publication(None, error_in_problem(member))
 
 
 def _publication(answer: Answer) -> int | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
 from wamp_bridge.core import _dead_letters as dead_letters
 from wamp_bridge.core import _directory as directory
 from wamp_bridge.core import _operations as operations
 from wamp_bridge.core._calling import Calling
-from wamp_bridge.core._requests import Pause, answer_of
+from wamp_bridge.core._event_streams import answered
+from wamp_bridge.core._requests import Pause
 from wamp_bridge.core._settings import for_requests
 from wamp_bridge.core._stand_in import stand_in
 
@@ -19,18 +21,13 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from wamp_bridge.core._calling import Operation
+    from wamp_bridge.core._asking import Operation, Streaming
     from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
     from wamp_bridge.core._directory import PastEvent, Procedure, Topic
-    from wamp_bridge.core._messages import (
-        Registration,
-        Source,
-        Subscription,
-    )
+    from wamp_bridge.core._holdings import Registration, Source, Subscription
     from wamp_bridge.core._operations import Removed
     from wamp_bridge.core._requests import Answer, Failure, Send
     from wamp_bridge.core._settings import Settings
-    from wamp_bridge.core._streams import Beginning, Reading
     from wamp_bridge.core._uris import Match
 
 _P = ParamSpec("_P")
@@ -230,18 +227,17 @@ class Bridge(Calling):
             else:
                 came = self._send(step)
 
-    def _chunks(
-        self, reading: Reading, begin: Beginning[_P], *args: _P.args, **kwargs: _P.kwargs
-    ) -> Generator[bytes, None, None]:
-        step = begin(self.settings, *args, **kwargs)
+    def _stream(
+        self, streaming: Streaming[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> Generator[_T, None, None]:
+        flow = streaming(self.settings, *args, **kwargs)
         substitute = stand_in()
         if substitute is not None:
-            reading.answered(answer_of(substitute.answer(self.settings, step.request)))
-            return
+            return answered(flow, partial(substitute.answer, self.settings))
 
         from wamp_bridge.core import _transport  # noqa: PLC0415 - see there
 
-        yield from _transport.stream(self._client(), step, reading)
+        return _transport.stream(self._client(), flow)
 
     def _send(self, step: Send) -> Answer | Failure:
         substitute = stand_in()

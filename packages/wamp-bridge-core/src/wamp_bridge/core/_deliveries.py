@@ -105,6 +105,7 @@ def event_details(
         publisher_authid=_known(known, "publisher_authid", str),
         publisher_authrole=_known(known, "publisher_authrole", str),
         publisher_app=_known(known, "publisher_app", str),
+        retained=known.get("retained") is True,
     )
 
 

@@ -42,7 +42,7 @@ class EventEnvelope:
     """An event on its way to an app that subscribed.
 
     `details` has what is disclosed of `publisher`, `publisher_authid`, `publisher_authrole`,
-    `publisher_app`.
+    `publisher_app`, and `retained` where it is true.
     """
 
     endpoint: Endpoint

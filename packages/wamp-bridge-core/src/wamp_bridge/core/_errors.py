@@ -17,6 +17,7 @@
     │   └── NoSuchProcedure       wamp.error.no_such_procedure
     ├── Conflict              409
     │   └── Canceled              wamp.error.canceled (503 where another cancelled)
+    ├── EventsLost            410 a topic that is followed has lost some of its events
     ├── TooLarge              413
     ├── UnsupportedMediaType  415
     ├── Unprocessable         422
@@ -201,6 +202,17 @@ class Canceled(Conflict):
     """The call was cancelled (`wamp.error.canceled`): 409 by this caller, 503 by another."""
 
     uri = CANCELED
+
+
+class EventsLost(BridgeError):
+    """Events of a topic that is followed are gone: nobody came for them in time (410).
+
+    Attributes:
+        last_event_id: Where to go on, with what is still kept or will come.
+    """
+
+    status = 410
+    last_event_id: str | None = None
 
 
 class TooLarge(BridgeError):

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wamp_bridge.core._client import Bridge
-    from wamp_bridge.core._messages import Registration, Subscription
+    from wamp_bridge.core._holdings import Registration, Subscription
 
 _GAP = "  "
 

@@ -1,7 +1,7 @@
 """What passes between a web app and the bridge, free of any framework.
 
 `Request` and `Response` are HTTP as an adapter hands it in and gets it back. Details and outcomes
-are what handlers receive of an envelope; the rest is what the bridge tells of what it holds.
+are what handlers receive of an envelope; the rest is what the bridge tells of calls and events.
 """
 
 from __future__ import annotations
@@ -154,6 +154,7 @@ class EventDetails:
         publisher_authid: Who the publisher is, where disclosed.
         publisher_authrole: The publisher's role, where disclosed.
         publisher_app: The publisher's name where it is an app of the same bridge.
+        retained: Whether it is an earlier event, which the router retained.
     """
 
     topic: str
@@ -166,6 +167,73 @@ class EventDetails:
     publisher_authid: str | None = None
     publisher_authrole: str | None = None
     publisher_app: str | None = None
+    retained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What became of one of several events that were published together.
+
+    Attributes:
+        id: WAMP's, None where no acknowledgement was asked for, or where it was not published.
+        error: Why it was not published, or None.
+    """
+
+    id: int | None
+    error: BridgeError | None
+
+    def value(self) -> int | None:
+        """The id, as `publish` would have returned it.
+
+        Raises:
+            BridgeError: It was not published; the error that `publish` would have raised.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.id
+
+
+@dataclass(frozen=True, slots=True)
+class TopicEvent:
+    """An event of a topic that is followed, as `events` yields it.
+
+    Attributes:
+        topic: As it was published to; differs from what is followed where that is a pattern.
+        args: Positional arguments.
+        kwargs: Keyword arguments.
+        publication: WAMP's id of the publication.
+        id: Its place: `events(..., last_event_id=id)` goes on behind it.
+        publisher: The publisher's WAMP session, where the router discloses it.
+        publisher_authid: Who the publisher is, where disclosed.
+        publisher_authrole: The publisher's role, where disclosed.
+    """
+
+    topic: str
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    publication: int
+    id: str
+    publisher: int | None = None
+    publisher_authid: str | None = None
+    publisher_authrole: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedURL:
+    """A URL by which a browser follows a topic with no token; a text of it is the URL itself.
+
+    Who has it can follow the topic: it belongs into the page of one who may, and into no log.
+
+    Attributes:
+        url: For `EventSource`. Not in the `repr`.
+        expires_at: Unix time in seconds from which on it opens no stream any more.
+    """
+
+    url: str = field(repr=False)
+    expires_at: float
+
+    def __str__(self) -> str:
+        return self.url
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,56 +359,3 @@ class Progress:
     sequence: int
     result: CallResult
     delivery_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """A procedure that the bridge holds for this app, as the bridge tells of it.
-
-    Attributes:
-        id: The bridge's.
-        uri: The procedure, or the pattern.
-        url: What serves it.
-        match: How `uri` matches.
-        state: `pending`, `live`, `suspect`, `withdrawn` or `refused`.
-        reason: Why it is in this state, where there is something to say.
-        since: Unix time when that state began.
-        lease_expires_at: Unix time at which it goes unless renewed; None for never.
-        options: The rest of what the bridge said: `invoke`, `concurrency`, `timeout`, ...
-    """
-
-    id: str
-    uri: str
-    url: str
-    match: str
-    state: str
-    reason: str | None = None
-    since: float | None = None
-    lease_expires_at: float | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Subscription:
-    """A topic that the bridge follows for this app; its attributes are as a registration's."""
-
-    id: str
-    uri: str
-    url: str
-    match: str
-    state: str
-    reason: str | None = None
-    since: float | None = None
-    lease_expires_at: float | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A dispatcher that this app announced, as the bridge tells of it."""
-
-    id: str
-    url: str
-    state: str
-    reason: str | None = None
-    since: float | None = None

@@ -15,10 +15,9 @@ from wamp_bridge.core._stand_in import stand_in
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
-    from wamp_bridge.core._calling import Operation
+    from wamp_bridge.core._asking import Operation, Streaming
     from wamp_bridge.core._registry import Registry
     from wamp_bridge.core._stand_in import StandIn
-    from wamp_bridge.core._streams import Beginning, Reading
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -142,8 +141,8 @@ class _CheckedBridge(Bridge):
         self._check_wait()
         return super()._ask(operation, *args, **kwargs)
 
-    def _chunks(
-        self, reading: Reading, begin: Beginning[_P], *args: _P.args, **kwargs: _P.kwargs
-    ) -> Generator[bytes, None, None]:
+    def _stream(
+        self, streaming: Streaming[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> Generator[_T, None, None]:
         self._check_wait()
-        return super()._chunks(reading, begin, *args, **kwargs)
+        return super()._stream(streaming, *args, **kwargs)

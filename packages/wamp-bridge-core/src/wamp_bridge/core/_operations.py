@@ -14,11 +14,7 @@ from urllib.parse import urlencode
 
 from wamp_bridge.core import _arguments as arguments
 from wamp_bridge.core._errors import ConfigurationError, ServerError
-from wamp_bridge.core._messages import (
-    Registration,
-    Source,
-    Subscription,
-)
+from wamp_bridge.core._holdings import Registration, Source, Subscription
 from wamp_bridge.core._requests import (
     Answer,
     Exchange,

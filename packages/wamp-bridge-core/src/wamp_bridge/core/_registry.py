@@ -164,6 +164,7 @@ class Registry:
         ordered: bool = False,
         concurrency: int | None = None,
         fanout: bool = False,
+        get_retained: bool = False,
         schedule: Sequence[float] | None = None,
         timeout: float | None = None,
         dead_letters: float | None = None,
@@ -176,6 +177,8 @@ class Registry:
             ordered: Events come one at a time, in the order in which they were published.
             concurrency: How many events may come at once; 10 if left out.
             fanout: Where several sources of this app follow the topic, each gets every event.
+            get_retained: When the topic is first subscribed, the event that the router retains
+                comes too; its `EventDetails.retained` is true.
             schedule: Seconds to wait before each attempt to deliver an event, as `[0, 5, 300]`;
                 after the last one it is a dead letter. This and those below are as the bridge has
                 them for the app if left out.
@@ -191,6 +194,7 @@ class Registry:
             "ordered": ordered or None,
             "concurrency": options_of.count("concurrency", concurrency),
             "fanout": fanout or None,
+            "get_retained": get_retained or None,
             "schedule": options_of.schedule("schedule", schedule),
             "timeout": options_of.attempt_seconds("timeout", timeout),
             "dead_letters": options_of.kept_seconds("dead_letters", dead_letters),

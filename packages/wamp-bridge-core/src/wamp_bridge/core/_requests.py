@@ -190,17 +190,6 @@ def error_of_failure(failure: Failure) -> BridgeError:
     return BridgeUnreachable.explained(f"the bridge could not be reached: {failure.reason}")
 
 
-def answer_of(came: Answer | Failure) -> Answer:
-    """The answer to a request that is sent once.
-
-    Raises:
-        BridgeError: There is none.
-    """
-    if isinstance(came, Failure):
-        raise error_of_failure(came)
-    return came
-
-
 def error_in(answer: Answer) -> BridgeError | None:
     """The error that an answer is; None for a success."""
     status = answer.status
@@ -212,6 +201,14 @@ def error_in(answer: Answer) -> BridgeError | None:
         problem = None
     if not isinstance(problem, dict):
         problem = {}
+    return error_in_problem({**problem, "status": status}, answer.headers)
+
+
+def error_in_problem(problem: Mapping[str, Any], headers: Mapping[str, str] = {}) -> BridgeError:
+    """The error that a problem document tells (RFC 9457), which came with headers."""
+    status = problem.get("status")
+    if not isinstance(status, int):
+        status = ServerError.status
     uri, args, kwargs = (problem.get(name) for name in ("error", "args", "kwargs"))
     title = _text(problem.get("title")) or f"the bridge answered with status {status}"
     return error_of(
@@ -221,8 +218,8 @@ def error_in(answer: Answer) -> BridgeError | None:
         kwargs if isinstance(kwargs, dict) else {},
         title=title,
         detail=_text(problem.get("detail")) or title,
-        request_id=_text(problem.get("request_id")) or answer.headers.get("request-id"),
-        retry_after=_seconds(answer.headers.get("retry-after", "")),
+        request_id=_text(problem.get("request_id")) or headers.get("request-id"),
+        retry_after=_seconds(headers.get("retry-after", "")),
     )
 
 

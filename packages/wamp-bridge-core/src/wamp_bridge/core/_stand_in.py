@@ -23,7 +23,7 @@ class StandIn(Protocol):
         """An app's settings, with what it must know of this bridge."""
 
     def answer(self, settings: Settings, request: Outgoing) -> Answer | Failure:
-        """Answer a request, of an app with these settings."""
+        """Answer a request, of an app with these settings; a stream of events in one piece."""
 
 
 _in_place: list[StandIn] = []

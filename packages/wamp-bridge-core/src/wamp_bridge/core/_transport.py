@@ -6,22 +6,26 @@ the bridge itself, is spared it because only `_client` comes here, and late.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-from typing import TYPE_CHECKING, Any
+import time
+from contextlib import AsyncExitStack, ExitStack
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
-from wamp_bridge.core._calls import EVENT_STREAM
+from wamp_bridge.core._event_streams import Deliver, Open, is_event_stream
 from wamp_bridge.core._messages import JSON_TYPE, PROTOCOL_HEADER, PROTOCOL_VERSION
-from wamp_bridge.core._requests import Answer, Failure, error_of_failure
+from wamp_bridge.core._requests import Answer, Failure, Pause, Send
 from wamp_bridge.core._signatures import RequestSigner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
-    from wamp_bridge.core._requests import Send
+    from wamp_bridge.core._event_streams import Came, Flow
     from wamp_bridge.core._settings import Settings
-    from wamp_bridge.core._streams import Reading
+
+_T = TypeVar("_T")
 
 _CONNECT_SECONDS = 5.0
 
@@ -87,42 +91,83 @@ async def send_async(client: httpx.AsyncClient, step: Send) -> Answer | Failure:
         return _failure_of(error)
 
 
-def stream(client: httpx.Client, step: Send, reading: Reading) -> Generator[bytes, None, None]:
-    """Send a request, and give what is answered as it comes.
-
-    Raises:
-        BridgeError: There is no answer, or it is an error, or it was cut off.
-    """
-    try:
-        with client.stream(**_request_options(step)) as response:
-            if _is_stream(response):
-                yield from response.iter_bytes()
+def stream(client: httpx.Client, flow: Flow[_T]) -> Generator[_T, None, None]:
+    """Carry out all steps of a flow; what it delivers."""
+    came: Came = None
+    with ExitStack() as opened:
+        while True:
+            try:
+                step = flow.send(came)
+            except StopIteration:
+                return
+            came = None
+            if isinstance(step, Deliver):
+                yield step.item
+            elif isinstance(step, Pause):
+                opened.close()
+                time.sleep(step.seconds)
+            elif isinstance(step, Open):
+                try:
+                    response = client.send(_request_of(client, step), stream=True)
+                    opened.callback(response.close)
+                    if not (came := _is_stream(response)):
+                        response.read()
+                        came = _answer_of(response)
+                except httpx.RequestError as error:
+                    came = _failure_of(error)
+                else:
+                    chunks = response.iter_bytes()
             else:
-                response.read()
-                reading.answered(_answer_of(response))
-    except httpx.RequestError as error:
-        raise error_of_failure(_failure_of(error)) from error
+                try:
+                    came = next(chunks, None)
+                except httpx.RequestError as error:
+                    came = _failure_of(error)
 
 
-async def stream_async(
-    client: httpx.AsyncClient, step: Send, reading: Reading
-) -> AsyncGenerator[bytes, None]:
-    """As `stream`, on a loop."""
-    try:
-        async with client.stream(**_request_options(step)) as response:
-            if _is_stream(response):
-                async for chunk in response.aiter_bytes():
-                    yield chunk
+async def stream_async(client: httpx.AsyncClient, flow: Flow[_T]) -> AsyncGenerator[_T, None]:
+    """Carry out all steps of a flow; what it delivers."""
+    came: Came = None
+    async with AsyncExitStack() as opened:
+        while True:
+            try:
+                step = flow.send(came)
+            except StopIteration:
+                return
+            came = None
+            if isinstance(step, Deliver):
+                yield step.item
+            elif isinstance(step, Pause):
+                await opened.aclose()
+                await asyncio.sleep(step.seconds)
+            elif isinstance(step, Open):
+                try:
+                    response = await client.send(_request_of(client, step), stream=True)
+                    opened.push_async_callback(response.aclose)
+                    if not (came := _is_stream(response)):
+                        await response.aread()
+                        came = _answer_of(response)
+                except httpx.RequestError as error:
+                    came = _failure_of(error)
+                else:
+                    chunks = response.aiter_bytes()
             else:
-                await response.aread()
-                reading.answered(_answer_of(response))
-    except httpx.RequestError as error:
-        raise error_of_failure(_failure_of(error)) from error
+                try:
+                    came = await anext(chunks, None)
+                except httpx.RequestError as error:
+                    came = _failure_of(error)
+
+
+def _request_of(client: httpx.Client | httpx.AsyncClient, step: Open) -> httpx.Request:
+    """The request for a stream."""
+    budget = step.request.budget
+    options = _request_options(Send(step.request, budget))
+    connect = min(budget, _CONNECT_SECONDS)
+    options["timeout"] = httpx.Timeout(budget, read=step.silence, connect=connect)
+    return client.build_request(**options)
 
 
 def _is_stream(response: httpx.Response) -> bool:
-    kind = response.headers.get("content-type", "")
-    return response.is_success and kind.startswith(EVENT_STREAM)
+    return response.is_success and is_event_stream(response.headers)
 
 
 def _client_options(settings: Settings) -> dict[str, Any]:

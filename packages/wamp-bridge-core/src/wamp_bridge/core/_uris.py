@@ -39,6 +39,18 @@ def check_uri(uri: str, match: str = "exact") -> None:
         raise InvalidURI(f"{uri!r} has an empty component; only a wildcard may have one")
 
 
+def matches(uri: str, pattern: str, match: str) -> bool:
+    """Whether a URI is what a pattern means (WAMP, sections "Pattern-based ...")."""
+    if match == "prefix":
+        return uri.startswith(pattern)
+    if match == "exact":
+        return uri == pattern
+    given, wanted = uri.split("."), pattern.split(".")
+    return len(given) == len(wanted) and all(
+        part in ("", name) for name, part in zip(given, wanted, strict=True)
+    )
+
+
 def resolve_name(name: str, prefix: str) -> str:
     """The URI that a name in an app's code stands for.
 

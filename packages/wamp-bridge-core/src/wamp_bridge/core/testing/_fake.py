@@ -5,19 +5,21 @@ from __future__ import annotations
 import dataclasses
 import threading
 from contextlib import ExitStack, contextmanager
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from wamp_bridge.core._calls import EVENT_STREAM, key_in
-from wamp_bridge.core._errors import BridgeError, BridgeUnreachable, InvalidURI, NotFound
-from wamp_bridge.core._json import AROUND, dumps, loads
+from wamp_bridge.core._calls import key_in
+from wamp_bridge.core._errors import BridgeError, InvalidURI, NotFound
+from wamp_bridge.core._event_streams import EVENT_STREAM
+from wamp_bridge.core._json import loads
 from wamp_bridge.core._requests import Answer, Failure
 from wamp_bridge.core._secrets import generate_secret
 from wamp_bridge.core._stand_in import standing_in
 from wamp_bridge.core._uris import check_uri, unescape_segment
 from wamp_bridge.core.testing import _asked as asked
+from wamp_bridge.core.testing._answers import json_answer, outcome_answer, problem_answer, stepped
 from wamp_bridge.core.testing._asked import Called, Expectation, Published
 from wamp_bridge.core.testing._dead_letters import KeptDeadLetters
+from wamp_bridge.core.testing._followed import TOLD, URL, followed, told_of
 from wamp_bridge.core.testing._reaching import Deliveries
 from wamp_bridge.core.testing._registered import Registered
 from wamp_bridge.core.testing._servers import PLACE
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
     from wamp_bridge.core._messages import CallResult
     from wamp_bridge.core._requests import Outgoing
     from wamp_bridge.core._settings import Settings
-
-URL: Final = "http://fake-bridge.invalid/"
 
 
 class UnexpectedRequest(AssertionError):  # noqa: N818 - named for what came
@@ -53,11 +53,11 @@ class FakeBridge(Deliveries, KeptDeadLetters):
     configured for it: an app without `WAMP_BRIDGE_URL`, token, secret or callback URL is told
     some. Apps don't announce themselves.
 
-    Published events are taken and remembered, and so are URLs that are registered or subscribed by
-    name, though nothing is sent there. Dead letters are those that the test has kept. A call needs
-    an expectation, and without one is an `UnexpectedRequest`. At the end of the context, where
-    nothing else has failed, `verify` fails for what was expected and didn't come, and for what came
-    and was not expected.
+    Published events are taken and remembered, and handed to who follows their topics. So are URLs
+    that are registered or subscribed by name, though nothing is sent there. Dead letters are those
+    that the test has kept. A call needs an expectation, and without one is an `UnexpectedRequest`.
+    At the end of the context, where nothing else has failed, `verify` fails for what was expected
+    and didn't come, and for what came and was not expected.
 
     The pytest fixture `wamp_bridge_fake` is one.
     """
@@ -237,9 +237,10 @@ class FakeBridge(Deliveries, KeptDeadLetters):
             return self._answer_named(settings, action, uri, members, request.headers)
         if action == "calls":
             return self._answer_state(rest.strip("/"))
-        if action in ("announce", "withdraw"):
-            source = {"id": "src_1", "url": members["url"], "state": "live", "reason": None}
-            return _json(200, {"source": source} if action == "announce" else {})
+        if action == "events" and request.method == "GET":
+            return followed(self.published, request)
+        if action in TOLD:
+            return json_answer(200, TOLD[action](request, members))
         return self._answer_kept(request, action, members)
 
     def _answer_kept(self, request: Outgoing, action: str, members: Mapping[str, Any]) -> Answer:
@@ -248,14 +249,16 @@ class FakeBridge(Deliveries, KeptDeadLetters):
         try:
             if action == "dead-letters":
                 status, document = self.answer_dead_letters(request, members)
-                return Answer(status, {}, b"") if document is None else _json(status, document)
+                return (
+                    Answer(status, {}, b"") if document is None else json_answer(status, document)
+                )
             if request.method == "GET":
                 return self._answer_get(action, request.path)
             if action in self._registered.actions:
                 with self._lock:
-                    return _json(200, self._registered.actions[action](members))
+                    return json_answer(200, self._registered.actions[action](members))
         except BridgeError as error:
-            return _problem(error, of_wamp=False)
+            return problem_answer(error, of_wamp=False)
         raise self._refuse(f"a fake bridge has no answer to {request.method} {request.path}")
 
     def _answer_named(
@@ -270,10 +273,15 @@ class FakeBridge(Deliveries, KeptDeadLetters):
         try:
             check_uri(uri)
         except InvalidURI as error:
-            return _problem(error, of_wamp=False)
+            return problem_answer(error, of_wamp=False)
         if action == "call":
             return self._answer_call(settings, uri, members, headers)
-        return self._answer_publish(settings, uri, members, key_in(headers))
+        if "events" not in members:
+            return self._answer_publish(settings, uri, members, key_in(headers))
+        several = [{"options": members.get("options"), **event} for event in members["events"]]
+        return told_of(
+            [self._answer_publish(settings, uri, each, key_in(headers)) for each in several]
+        )
 
     def _answer_call(
         self,
@@ -298,29 +306,29 @@ class FakeBridge(Deliveries, KeptDeadLetters):
             raise self._refuse(f"{called} was called, which was not expected.\n{others}")
         outcome = met.outcome
         if called.callback is None and "prefer" not in headers:
-            answer = _outcome(outcome)
+            answer = outcome_answer(outcome)
             wants_steps = headers.get("accept") == EVENT_STREAM
-            return _events(met.steps, answer) if wants_steps else answer
+            return stepped(met.steps, answer) if wants_steps else answer
         if called.callback is not None:
             steps = met.steps if called.options.get("receive_progress") else ()
             self.owe_outcome(called, f"call_{number}", outcome, steps)
         self._outcomes[f"call_{number}"] = outcome
         pending = {"id": f"call_{number}", "status": "pending"}
-        return _json(202, pending, location=f"/calls/call_{number}/")
+        return json_answer(202, pending, location=f"/calls/call_{number}/")
 
     def _answer_state(self, call: str) -> Answer:
         """A call that nobody waits for has ended by the time that somebody asks."""
         outcome = self._outcomes.get(call)
         if outcome is None:
             missing = NotFound.explained(f'This app has no call "{call}".')
-            return _problem(missing, of_wamp=False)
+            return problem_answer(missing, of_wamp=False)
         args, kwargs = list(outcome.args), outcome.kwargs
         document: dict[str, Any] = {"id": call, "args": args, "kwargs": kwargs}
         if isinstance(outcome, BridgeError):
             document |= {"status": "failed", "error": outcome.uri, "error_status": outcome.status}
         else:
             document |= {"status": "succeeded", "result": outcome.value}
-        return _json(200, document)
+        return json_answer(200, document)
 
     def _answer_publish(
         self, settings: Settings, uri: str, members: Mapping[str, Any], key: str | None
@@ -334,23 +342,23 @@ class FakeBridge(Deliveries, KeptDeadLetters):
                 self._events.append(event)
             number = len(self._events)
         if isinstance(outcome, BridgeError):
-            return _outcome(outcome)
+            return outcome_answer(outcome)
         if options.get("acknowledge") is False:
             return Answer(202, {}, b"")
-        return _json(200, {"publication": number})
+        return json_answer(200, {"publication": number})
 
     def _answer_get(self, action: str, path: str) -> Answer:
         """A list; or a topic's history, which is what the app itself has published there."""
         kind, (_, *rest) = action.partition("?")[0], path.split("/")
         if kind != "topics" or len(rest) == 1:
-            return _json(200, {kind: self._registered.listed(kind), "cursor": None})
+            return json_answer(200, {kind: self._registered.listed(kind), "cursor": None})
         topic = unescape_segment(rest[0])
         events = [
             {"publication": number, "topic": topic, "args": event.args, "kwargs": event.kwargs}
             for number, event in enumerate(self.published, 1)
             if event.topic == topic
         ]
-        return _json(200, {"events": events[::-1]})
+        return json_answer(200, {"events": events[::-1]})
 
     def _refuse(self, reason: str) -> UnexpectedRequest:
         with self._lock:
@@ -365,43 +373,3 @@ def _met(expected: Sequence[Expectation], made: Called | Published) -> Expectati
             each.met += 1
             return each
     return None
-
-
-def _outcome(outcome: CallResult | BridgeError) -> Answer | Failure:
-    if isinstance(outcome, BridgeUnreachable):
-        return Failure("cut", outcome.detail or "the test says so")
-    if isinstance(outcome, BridgeError):
-        return _problem(outcome)
-    members = {"args": outcome.args, "kwargs": outcome.kwargs}
-    return _json(200, {"result": outcome.value, **members})
-
-
-def _events(steps: Sequence[CallResult], answer: Answer | Failure) -> Answer | Failure:
-    """An answer as the last of several events."""
-    if isinstance(answer, Failure):
-        return answer
-    told = [("progress", dumps({"args": s.args, "kwargs": s.kwargs}, around=AROUND)) for s in steps]
-    told.append(("result" if answer.status == HTTPStatus.OK else "error", answer.body))
-    body = b"".join(b"event: %s\ndata: %s\n\n" % (name.encode(), data) for name, data in told)
-    return Answer(200, {"content-type": EVENT_STREAM}, body)
-
-
-def _problem(error: BridgeError, *, of_wamp: bool = True) -> Answer:
-    """The answer that an error is: one of WAMP's, or one of the bridge's own."""
-    headers = {} if error.retry_after is None else {"retry-after": str(error.retry_after)}
-    problem: dict[str, Any] = {
-        "type": "about:blank",
-        "title": error.title or type(error).__name__,
-        "status": error.status,
-        "detail": error.detail or str(error),
-        "request_id": error.request_id or "req_fake",
-    }
-    if of_wamp:
-        problem |= {"error": error.uri, "args": list(error.args), "kwargs": error.kwargs}
-    return _json(error.status, problem, **headers)
-
-
-def _json(status: int, members: Mapping[str, Any], **headers: str) -> Answer:
-    return Answer(
-        status, {"content-type": "application/json", **headers}, dumps(members, around=AROUND)
-    )

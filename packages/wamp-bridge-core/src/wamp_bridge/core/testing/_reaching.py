@@ -23,7 +23,7 @@ from wamp_bridge.core._errors import BridgeError, InvalidJSON, InvalidValue
 from wamp_bridge.core._json import loads
 from wamp_bridge.core._messages import CallResult, Endpoint, Request
 from wamp_bridge.core._requests import payload
-from wamp_bridge.core._uris import escape_segment
+from wamp_bridge.core._uris import escape_segment, matches
 from wamp_bridge.core.testing._bridge import read_answer, signed_request
 from wamp_bridge.core.testing._servers import PLACE, asgi_sender, awhole, whole, wsgi_sender
 
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _OF_CALLS = frozenset({"caller", "caller_authid", "caller_authrole", "caller_app", "deadline"})
-_OF_EVENTS = frozenset({"publisher", "publisher_authid", "publisher_authrole", "publisher_app"})
+_OF_EVENTS = frozenset(
+    {"publisher", "publisher_authid", "publisher_authrole", "publisher_app", "retained"}
+)
 _Flow: TypeAlias = "Generator[Request, Response, _T]"
 
 
@@ -151,7 +153,7 @@ class Deliveries:
             args: Positional arguments, or keyword arguments where it is a mapping.
             kwargs: Keyword arguments.
             details: What is disclosed of the publisher: `publisher`, `publisher_authid`,
-                `publisher_authrole`, `publisher_app`.
+                `publisher_authrole`, `publisher_app`, `retained`.
             delivery_id: A new one if left out. Events arrive at least once; the same id again is
                 the same event again.
 
@@ -378,22 +380,13 @@ def _meant(name: str, entries: Mapping[str, Any]) -> str:
 
 
 def _matching(uri: str, entries: Mapping[str, Any]) -> list[Endpoint]:
-    exact = [Endpoint(uri)] if uri in entries and entries[uri]["match"] == "exact" else []
-    prefixes = [
-        Endpoint(pattern, "prefix")
+    found = [
+        Endpoint(pattern, entry["match"])
         for pattern, entry in entries.items()
-        if entry["match"] == "prefix" and uri.startswith(pattern)
+        if matches(uri, pattern, entry["match"])
     ]
-    wildcards = [
-        Endpoint(pattern, "wildcard")
-        for pattern, entry in entries.items()
-        if entry["match"] == "wildcard" and _fits(uri.split("."), pattern.split("."))
-    ]
+    exact = [each for each in found if each.match == "exact"]
+    prefixes = [each for each in found if each.match == "prefix"]
+    wildcards = [each for each in found if each.match == "wildcard"]
     prefixes.sort(key=lambda endpoint: -len(endpoint.uri))
     return exact + prefixes + wildcards
-
-
-def _fits(components: list[str], pattern: list[str]) -> bool:
-    return len(components) == len(pattern) and all(
-        wanted in ("", given) for given, wanted in zip(components, pattern, strict=True)
-    )

@@ -10,17 +10,19 @@
     def price(product):
         return 12
 
-`rpc`, `sub`, `callback`, `call`, `publish`, `stream` and `dispatcher` belong to one default
-`WampBridge`, and so do `acall`, `apublish` and `astream`, for what is asynchronous. As an app in
-`INSTALLED_APPS`, this finds the handlers in the `wamp` module of each app, brings `manage.py wamp`
-and checks the settings.
+`rpc`, `sub`, `callback`, `call`, `stream`, `publish`, `publish_many`, `events`, `events_url` and
+`dispatcher` belong to one default `WampBridge`, and so do `acall`, `astream` and `apublish`, for
+what is asynchronous. As an app in `INSTALLED_APPS`, this finds the handlers in the `wamp` module of
+each app, brings `manage.py wamp` and checks the settings.
 """
 
 from wamp_bridge.adapters.django._adapter import WampBridge, default
 
 call, acall = default.call, default.acall
 dispatcher = default.dispatcher
+events, events_url = default.events, default.events_url
 publish, apublish = default.publish, default.apublish
+publish_many = default.publish_many
 rpc, sub, callback = default.rpc, default.sub, default.callback
 stream, astream = default.stream, default.astream
 
@@ -32,7 +34,10 @@ __all__ = [
     "call",
     "callback",
     "dispatcher",
+    "events",
+    "events_url",
     "publish",
+    "publish_many",
     "rpc",
     "stream",
     "sub",

@@ -10,8 +10,8 @@
     async def price(product: str) -> float:
         return 12
 
-`rpc`, `sub`, `callback`, `call`, `publish`, `stream` and `dispatcher` belong to one default
-`WampBridge`.
+`rpc`, `sub`, `callback`, `call`, `stream`, `publish`, `publish_many`, `events`, `events_url` and
+`dispatcher` belong to one default `WampBridge`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -27,12 +27,27 @@ _default = WampBridge()
 
 call = _default.call
 callback = _default.callback
+events = _default.events
+events_url = _default.events_url
 publish = _default.publish
+publish_many = _default.publish_many
 rpc = _default.rpc
 stream = _default.stream
 sub = _default.sub
 
-__all__ = ["WampBridge", "call", "callback", "dispatcher", "publish", "rpc", "stream", "sub"]
+__all__ = [
+    "WampBridge",
+    "call",
+    "callback",
+    "dispatcher",
+    "events",
+    "events_url",
+    "publish",
+    "publish_many",
+    "rpc",
+    "stream",
+    "sub",
+]
 
 
 def __getattr__(name: str) -> Any:

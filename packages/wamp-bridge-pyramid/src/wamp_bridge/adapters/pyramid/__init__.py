@@ -15,17 +15,33 @@
     config.include("wamp_bridge.adapters.pyramid")
     config.scan()
 
-`rpc`, `sub` and `callback` declare handlers, which `config.scan()` finds. `call`, `publish`
-and `stream` are those of the current app's `WampBridge`, which is `request.wamp`.
+`rpc`, `sub` and `callback` declare handlers, which `config.scan()` finds. `call`, `stream`,
+`publish`, `publish_many`, `events` and `events_url` are those of the current app's `WampBridge`,
+which is `request.wamp`.
 """
 
 from wamp_bridge.adapters.pyramid._adapter import WampBridge, current, includeme
 
 call = current.call
 callback = current.callback
+events = current.events
+events_url = current.events_url
 publish = current.publish
+publish_many = current.publish_many
 rpc = current.rpc
 stream = current.stream
 sub = current.sub
 
-__all__ = ["WampBridge", "call", "callback", "includeme", "publish", "rpc", "stream", "sub"]
+__all__ = [
+    "WampBridge",
+    "call",
+    "callback",
+    "events",
+    "events_url",
+    "includeme",
+    "publish",
+    "publish_many",
+    "rpc",
+    "stream",
+    "sub",
+]

@@ -18,8 +18,7 @@ from wamp_bridge.core import (
     Settings,
     WampBridgeBase,
 )
-from wamp_bridge.core._requests import Answer
-from wamp_bridge.core._streams import Reading
+from wamp_bridge.core._event_streams import Message, Reader
 from wamp_bridge.core.testing import FakeBridge
 
 if TYPE_CHECKING:
@@ -40,46 +39,18 @@ def result(*args: Any) -> bytes:
     return event("result", {"result": args[0], "args": args, "kwargs": {}})
 
 
-def taken(reading: Reading) -> list[Any]:
-    steps = []
-    while (step := reading.take()) is not None:
-        steps.append(step.value)
-    return steps
-
-
 @pytest.mark.parametrize("size", [1, 5, 1000])
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 def test_events_are_read_in_any_pieces(size: int, ends: str) -> None:
-    text = b": a comment\n\n" + event("progress", {"args": ["é"], "kwargs": {}}, ends)
-    text += event("unknown", {}, ends) + event("result", {"args": [1], "kwargs": {}}, ends)
-    reading = Reading()
-    for at in range(0, len(text), size):
-        reading.feed(text[at : at + size])
-    assert taken(reading) == ["é"]
-    assert reading.result == CallResult([1], {})
-
-
-def test_data_in_several_lines_is_one() -> None:
-    reading = Reading()
-    reading.feed(b'event:progress\ndata:{"args":\ndata: [1]}\n\n')
-    assert taken(reading) == [1]
-
-
-def test_an_end_without_an_outcome_is_none() -> None:
-    reading = Reading()
-    reading.feed(progress(1))
-    assert taken(reading) == [1]
-    assert reading.wants_more
-    reading.feed(None)
-    with pytest.raises(BridgeUnreachable, match="before the call's end"):
-        reading.take()
-
-
-def test_a_bridge_without_streams_answers_with_the_result() -> None:
-    reading = Reading()
-    reading.answered(Answer(200, {"content-type": "application/json"}, b'{"args": [3]}'))
-    assert taken(reading) == []
-    assert reading.result == CallResult([3], {})
+    text = b": a comment\n\nretry: 20\n" + event("progress", {"args": ["é"]}, ends)
+    text += b'id: 7\nevent:result\ndata:{"args":\ndata: [1]}\n\n' + event("unfinished", {})[:-1]
+    reader = Reader()
+    pieces = (text[at : at + size] for at in range(0, len(text), size))
+    assert [each for piece in pieces for each in reader.feed(piece)] == [
+        Message("progress", json.dumps({"args": ["é"]}).encode()),
+        Message("result", b'{"args":\n[1]}'),
+    ]
+    assert (reader.last_id, reader.retry) == ("7", 0.02)
 
 
 class Streamed(httpx.SyncByteStream, httpx.AsyncByteStream):
@@ -165,6 +136,25 @@ async def test_who_takes_no_more_on_a_loop_lets_go_of_the_connection() -> None:
         async with bridge.stream("com.f") as steps:
             assert await anext(steps) == 1
         assert (body.given, body.closed) == (1, True)
+
+
+async def test_an_end_without_an_outcome_is_an_error() -> None:
+    with Bridge(SETTINGS, transport=answering(Streamed(progress(1)))) as bridge:
+        steps = bridge.stream("com.f")
+        assert next(steps) == 1
+        with pytest.raises(BridgeUnreachable, match="before the call's end"):
+            next(steps)
+    async with AsyncBridge(SETTINGS, transport=answering(Streamed())) as on_loop:
+        with pytest.raises(BridgeUnreachable, match="before the call's end"):
+            await anext(on_loop.stream("com.f"))
+
+
+def test_a_bridge_without_streams_answers_with_the_result() -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json={"args": [3]}))
+    with Bridge(SETTINGS, transport=transport) as bridge:
+        steps = bridge.stream("com.f")
+        assert list(steps) == []
+        assert steps.result == 3
 
 
 ERROR = {"title": "x", "status": 404, "error": "wamp.error.no_such_procedure", "args": ["f"]}
