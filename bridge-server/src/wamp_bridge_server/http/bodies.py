@@ -1,73 +1,141 @@
 """The bodies of the requests (protocol, section 1), as structs that decode them.
 
 An unknown member is refused, for it may be a mistyped one. Types are checked here; whether a value
-is allowed is the services' to say.
+is allowed is the services' to say. What stands in `Meta` is for the readers of `/openapi.json`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, get_args
 
 import msgspec
+from msgspec import Meta
 
-from wamp_bridge_server.backends.base import PublishOptions
+from wamp_bridge_server.backends.base import Invoke, Match, PublishOptions
+from wamp_bridge_server.http.routes import URI_SCHEMA
+from wamp_bridge_server.services.checks import (
+    MAX_CALL_SECONDS,
+    MAX_CONCURRENCY,
+    MAX_LEASE_SECONDS,
+    MAX_URL_LENGTH,
+    MIN_LEASE_SECONDS,
+)
+
+Uri = Annotated[str, Meta(description="A WAMP URI, or pattern.", extra_json_schema=URI_SCHEMA)]
+Url = Annotated[
+    str,
+    Meta(
+        description="A URL of the app, http or https, that its configuration allows.",
+        extra_json_schema={"format": "uri", "pattern": "^https?://", "maxLength": MAX_URL_LENGTH},
+    ),
+]
+MatchText = Annotated[
+    str,
+    Meta(description="exact where left out.", extra_json_schema={"enum": list(get_args(Match))}),
+]
+InvokeText = Annotated[
+    str,
+    Meta(
+        description="Which of several callees serves a call; single where left out.",
+        extra_json_schema={"enum": list(get_args(Invoke))},
+    ),
+]
+Concurrency = Annotated[
+    int,
+    Meta(
+        description="How many requests the app gets at once for this endpoint.",
+        extra_json_schema={"minimum": 1, "maximum": MAX_CONCURRENCY},
+    ),
+]
+CallSeconds = Annotated[
+    float,
+    Meta(
+        description="Seconds that a call may take.",
+        extra_json_schema={"exclusiveMinimum": 0, "maximum": MAX_CALL_SECONDS},
+    ),
+]
+Lease = Annotated[
+    float,
+    Meta(
+        description="Seconds after which the endpoints go when nobody renews them.",
+        extra_json_schema={"minimum": MIN_LEASE_SECONDS, "maximum": MAX_LEASE_SECONDS},
+    ),
+]
+Wait = Annotated[float, Meta(description="Seconds.", extra_json_schema={"minimum": 0})]
+SessionIds = Annotated[
+    list[Annotated[int, Meta(extra_json_schema={"minimum": 1, "maximum": 2**53})]],
+    Meta(description="WAMP session ids."),
+]
 
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What every body may hold: the token, the article's way."""
 
-    token: str | None = None
+    token: Annotated[
+        str | None, Meta(description="The app's token, where no header has it.")
+    ] = None
 
 
 class Registration(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A procedure's callback URL with its options."""
 
-    url: str
-    match: str | None = None
-    invoke: str | None = None
-    concurrency: int | None = None
-    timeout: float | None = None
+    url: Url
+    match: MatchText | None = None
+    invoke: InvokeText | None = None
+    concurrency: Concurrency | None = None
+    timeout: CallSeconds | None = None
 
 
 class Subscription(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A topic's callback URL with its options."""
 
-    url: str
-    match: str | None = None
-    ordered: bool | None = None
-    concurrency: int | None = None
-    schedule: list[float] | None = None
-    timeout: float | None = None
-    dead_letters: float | None = None
+    url: Url
+    match: MatchText | None = None
+    ordered: Annotated[
+        bool | None, Meta(description="One event at a time, in the order they came.")
+    ] = None
+    concurrency: Concurrency | None = None
+    schedule: Annotated[
+        list[Wait] | None, Meta(description="The waits before each attempt to deliver an event.")
+    ] = None
+    timeout: Annotated[
+        float | None, Meta(description="Seconds that an attempt may take, 0.1 to 3600.")
+    ] = None
+    dead_letters: Annotated[
+        float | None, Meta(description="Seconds for which dead letters are kept.")
+    ] = None
 
 
 class Register(_Body):
-    """`POST /register/`."""
+    """Procedures and what serves them."""
 
-    endpoints: dict[str, str | Registration]
-    lease: float | None = None
+    endpoints: dict[Uri, Url | Registration]
+    lease: Lease | None = None
 
 
 class Subscribe(_Body):
-    """`POST /subscribe/`."""
+    """Topics and where their events go."""
 
-    endpoints: dict[str, str | Subscription]
-    lease: float | None = None
+    endpoints: dict[Uri, Url | Subscription]
+    lease: Lease | None = None
 
 
 class TakeBack(_Body):
-    """`POST /unregister/` and `POST /unsubscribe/`."""
+    """URIs, or URIs with the URL of each."""
 
     endpoints: list[str] | dict[str, str | None]
-    match: str | None = None
+    match: MatchText | None = None
 
 
 class _Payload(_Body):
     """Arguments, in the article's way or in WAMP's."""
 
-    params: list[Any] | dict[str, Any] | None = None
-    args: list[Any] | None = None
-    kwargs: dict[str, Any] | None = None
+    params: Annotated[
+        list[Any] | dict[str, Any] | None,
+        Meta(description="Positional arguments, or keyword arguments; not beside args and kwargs."),
+    ] = None
+    args: Annotated[list[Any] | None, Meta(description="Positional arguments.")] = None
+    kwargs: Annotated[dict[str, Any] | None, Meta(description="Keyword arguments.")] = None
 
 
 class CallOptions(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -75,10 +143,12 @@ class CallOptions(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Call(_Payload):
-    """`POST /call/PROCEDURE/`."""
+    """A call."""
 
-    timeout: float | None = None
-    callback: str | None = None
+    timeout: CallSeconds | None = None
+    callback: Annotated[
+        Url | None, Meta(description="Where the outcome is sent; the call isn't waited for then.")
+    ] = None
     options: CallOptions | None = None
 
 
@@ -87,10 +157,10 @@ class PublicationOptions(msgspec.Struct, forbid_unknown_fields=True, kw_only=Tru
 
     acknowledge: bool = True
     exclude_me: bool = False
-    exclude: list[int] | None = None
+    exclude: SessionIds | None = None
     exclude_authid: list[str] | None = None
     exclude_authrole: list[str] | None = None
-    eligible: list[int] | None = None
+    eligible: SessionIds | None = None
     eligible_authid: list[str] | None = None
     eligible_authrole: list[str] | None = None
     retain: bool = False
@@ -101,52 +171,59 @@ class PublicationOptions(msgspec.Struct, forbid_unknown_fields=True, kw_only=Tru
 
 
 class Publish(_Payload):
-    """`POST /publish/TOPIC/`."""
+    """A publication."""
 
     options: PublicationOptions | None = None
 
 
 class Announce(_Body):
-    """`POST /announce/`."""
+    """The app's dispatcher."""
 
-    url: str
-    wait: bool = False
+    url: Url
+    wait: Annotated[bool, Meta(description="Answer when its manifest is in force.")] = False
 
 
 class Withdraw(_Body):
-    """`POST /withdraw/`."""
+    """The app's dispatcher."""
 
     url: str
 
 
 class Heartbeat(_Body):
-    """`POST /heartbeat/`."""
+    """Which endpoints' leases are renewed; all of them where nothing is said."""
 
     endpoints: list[str] | dict[str, str | None] | None = None
 
 
 class DeadLetters(_Body):
-    """`POST /dead-letters/replay/`: which; all where nothing is said."""
+    """Which dead letters; all where nothing is said."""
 
     endpoint: str | None = None
     uri: str | None = None
     since: float | None = None
     until: float | None = None
     error: str | None = None
-    limit: int | None = None
+    limit: Annotated[int, Meta(extra_json_schema={"minimum": 1})] | None = None
 
 
 class Nothing(_Body):
-    """A request that the path says all of."""
+    """Nothing but the token: the path says it all."""
 
 
-register = msgspec.json.Decoder(Register)
-subscribe = msgspec.json.Decoder(Subscribe)
-take_back = msgspec.json.Decoder(TakeBack)
-call = msgspec.json.Decoder(Call)
-publish = msgspec.json.Decoder(Publish)
-announce = msgspec.json.Decoder(Announce)
-withdraw = msgspec.json.Decoder(Withdraw)
-heartbeat = msgspec.json.Decoder(Heartbeat)
-dead_letters = msgspec.json.Decoder(DeadLetters)
-nothing = msgspec.json.Decoder(Nothing)
+class CrossbarCall(msgspec.Struct):
+    """Crossbar.io's body of a call."""
+
+    procedure: Uri
+    args: list[Any] | None = None
+    kwargs: dict[str, Any] | None = None
+    token: str | None = None
+
+
+class CrossbarPublish(msgspec.Struct):
+    """Crossbar.io's body of a publication."""
+
+    topic: Uri
+    args: list[Any] | None = None
+    kwargs: dict[str, Any] | None = None
+    options: PublicationOptions | None = None
+    token: str | None = None

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from wamp_bridge_server.callbacks.envelopes import single_result
 from wamp_bridge_server.errors import Problem, Unprocessable
-from wamp_bridge_server.http import bodies
-from wamp_bridge_server.http.answers import answer, empty, unreadable
-from wamp_bridge_server.http.idempotency import accepted, response_of
+from wamp_bridge_server.http import bodies, documents
+from wamp_bridge_server.http.answers import empty, unreadable
+from wamp_bridge_server.http.idempotency import KEY, accepted, response_of
+from wamp_bridge_server.http.routes import PROCEDURE, TOPIC, Answer, Parameter, Route, identifier
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.services.asynchronous import DEFAULT_SECONDS as DEFAULT_ASYNCHRONOUS_SECONDS
 from wamp_bridge_server.services.asynchronous import Request
@@ -22,7 +23,7 @@ from wamp_bridge_server.services.checks import (
 )
 from wamp_bridge_server.services.outcomes import described
 from wamp_bridge_server.store import StoreError
-from wamp_bridge_server.values import NotJson, to_json
+from wamp_bridge_server.values import NotJson
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -34,8 +35,24 @@ if TYPE_CHECKING:
     from wamp_bridge_server.services.calls import Calls
     from wamp_bridge_server.services.idempotency import HeldKey
     from wamp_bridge_server.services.publishing import Publishing
+    from wamp_bridge_server.store import CallRecord
 
 _DEFAULT_OPTIONS = bodies.PublicationOptions()
+
+_OF_WAMP = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GATEWAY_TIMEOUT)
+"""Beside 400, 500 and 503, which any request may have."""
+
+_PREFER = Parameter(
+    "Prefer", str, "`respond-async`: the call isn't waited for.", "respond-async", "header"
+)
+_CALL = identifier("call_01k0000000000000000000000e")
+_SUCCEEDED = {
+    "id": _CALL.example,
+    "status": "succeeded",
+    "result": 12.5,
+    "args": [12.5],
+    "kwargs": {},
+}
 
 
 class MessageRequests:
@@ -53,9 +70,80 @@ class MessageRequests:
         self._publishing = publishing
         self._repeats = repeats
 
+    def routes(self) -> list[Route]:
+        """The requests that are answered here."""
+        return [
+            Route(
+                name="call",
+                method="POST",
+                path="/call/{procedure}/",
+                handler=self.call,
+                summary="Call a procedure",
+                description="Its result is in the answer; or, with a callback or "
+                "`Prefer: respond-async`, is kept and sent there.",
+                body=bodies.Call,
+                example={"params": ["book"], "timeout": 5},
+                parameters=(PROCEDURE, KEY, _PREFER),
+                answers=(
+                    Answer(
+                        "The result.",
+                        documents.Result,
+                        {"result": 12.5, "args": [12.5], "kwargs": {}},
+                    ),
+                    Answer(
+                        "The call is made without being waited for.",
+                        documents.PendingCall,
+                        {"id": _CALL.example, "status": "pending"},
+                        HTTPStatus.ACCEPTED,
+                        {"Location": "Where it can be read and cancelled."},
+                    ),
+                ),
+                errors=(*_OF_WAMP, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
+            ),
+            Route(
+                name="read_call",
+                method="GET",
+                path="/calls/{id}/",
+                handler=self.read_call,
+                summary="Read an asynchronous call",
+                parameters=(_CALL,),
+                answers=(Answer("The call.", documents.CallEntry, _SUCCEEDED),),
+                errors=(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+            ),
+            Route(
+                name="cancel_call",
+                method="DELETE",
+                path="/calls/{id}/",
+                handler=self.cancel_call,
+                summary="Cancel an asynchronous call",
+                description="One that has ended stays as it is.",
+                parameters=(_CALL,),
+                answers=(Answer("The call.", documents.CallEntry, _SUCCEEDED),),
+                errors=(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+            ),
+            Route(
+                name="publish",
+                method="POST",
+                path="/publish/{topic}/",
+                handler=self.publish,
+                summary="Publish to a topic",
+                body=bodies.Publish,
+                example={"params": ["book"], "options": {"exclude_me": True}},
+                parameters=(TOPIC, KEY),
+                answers=(
+                    Answer("Published.", documents.Published, {"publication": 3921750485123}),
+                    Answer(
+                        "Sent to the router, which says nothing: `acknowledge` is false.",
+                        status=HTTPStatus.ACCEPTED,
+                    ),
+                ),
+                errors=(*_OF_WAMP, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
+            ),
+        ]
+
     async def call(self, ask: Asking) -> web.Response:
         """`POST /call/PROCEDURE/`."""
-        body = ask.body(bodies.call)
+        body = ask.body(bodies.Call)
         procedure = checked_uri(ask.name)
         args, kwargs = _payload(ask, body)
         if body.callback is not None or _respond_async(ask.request):
@@ -68,21 +156,21 @@ class MessageRequests:
         timeout = checked_timeout(body.timeout, DEFAULT_SECONDS)
 
         async def call(_: HeldKey | None) -> web.Response:
-            return _result(await self._calls.call(ask.app, procedure, args, kwargs, timeout))
+            return _result(ask, await self._calls.call(ask.app, procedure, args, kwargs, timeout))
 
         return await self._repeats.answer(ask, body, call)
 
     async def read_call(self, ask: Asking) -> web.Response:
         """`GET /calls/ID/`."""
-        return answer(described(await self._asynchronous.get(ask.app, ask.name)))
+        return _entry(ask, await self._asynchronous.get(ask.app, ask.name))
 
     async def cancel_call(self, ask: Asking) -> web.Response:
         """`DELETE /calls/ID/`."""
-        return answer(described(await self._asynchronous.cancel(ask.app, ask.name)))
+        return _entry(ask, await self._asynchronous.cancel(ask.app, ask.name))
 
     async def publish(self, ask: Asking) -> web.Response:
         """`POST /publish/TOPIC/`."""
-        body = ask.body(bodies.publish)
+        body = ask.body(bodies.Publish)
         topic = checked_uri(ask.name)
         args, kwargs = _payload(ask, body)
         options = (body.options or _DEFAULT_OPTIONS).for_wamp()
@@ -91,7 +179,7 @@ class MessageRequests:
             publication = await self._publishing.publish(ask.app, topic, args, kwargs, options)
             if publication is None:
                 return empty(HTTPStatus.ACCEPTED)
-            return answer({"publication": publication})
+            return ask.answer({"publication": publication})
 
         return await self._repeats.answer(ask, body, publish)
 
@@ -105,7 +193,7 @@ class MessageRequests:
             if held is not None:
                 held.settled = False
             raise
-        return response_of(kept)
+        return response_of(ask, kept)
 
 
 def _request(
@@ -136,13 +224,18 @@ def _respond_async(request: web.Request) -> bool:
     )
 
 
-def _result(result: Result) -> web.Response:
+def _result(ask: Asking, result: Result) -> web.Response:
+    writable = ask.accepts.writable
     try:
-        return answer(_members(result))
+        args = writable(result.args)
+        kwargs = writable(result.kwargs)
+        return ask.answer({"result": single_result(args), "args": args, "kwargs": kwargs})
     except NotJson as reason:
         raise unreadable("returned", reason) from None
 
 
-def _members(result: Result) -> dict[str, Any]:
-    args = to_json(result.args)
-    return {"result": single_result(args), "args": args, "kwargs": to_json(result.kwargs)}
+def _entry(ask: Asking, call: CallRecord) -> web.Response:
+    try:
+        return ask.answer(ask.accepts.writable(described(call)))
+    except NotJson as reason:
+        raise unreadable("answered", reason) from None
