@@ -72,10 +72,7 @@ class Asking:
             Malformed: It can't be read, or is of another form than asked for.
             Unprocessable: A text in it would be read as bytes elsewhere.
         """
-        form = self.form
-        if not self.text.strip():
-            return JSON.read(b"{}", kind)
-        return form.read(self.text, kind)
+        return self.form.read(self.text, kind)
 
     def values(self, value: Any, where: str) -> Any:
         """A member of the body that holds WAMP values, checked, bytes restored.

@@ -174,8 +174,6 @@ class Authentication:
         return Unauthenticated()
 
     def _by_body(self, request: web.Request, text: bytes) -> App:
-        if not text.strip():
-            raise Unauthenticated
         form = form_of(request)
         try:
             token = (form or JSON).token(text)

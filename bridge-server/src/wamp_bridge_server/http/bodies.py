@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from wamp_bridge_server.backends.base import Invoke, Match, PublishOptions
-from wamp_bridge_server.http.routes import URI_SCHEMA
+from wamp_bridge_server.http.routes import PATTERN_SCHEMA, URI_SCHEMA
 from wamp_bridge_server.services.checks import (
     MAX_CALL_SECONDS,
     MAX_CONCURRENCY,
@@ -21,12 +21,15 @@ from wamp_bridge_server.services.checks import (
     MIN_LEASE_SECONDS,
 )
 
-Uri = Annotated[str, Meta(description="A WAMP URI, or pattern.", extra_json_schema=URI_SCHEMA)]
+Uri = Annotated[str, Meta(description="A WAMP URI.", extra_json_schema=URI_SCHEMA)]
+Pattern = Annotated[
+    str, Meta(description="A WAMP URI, or a pattern of some.", extra_json_schema=PATTERN_SCHEMA)
+]
 Url = Annotated[
     str,
     Meta(
         description="A URL of the app, http or https, that its configuration allows.",
-        extra_json_schema={"format": "uri", "pattern": "^https?://", "maxLength": MAX_URL_LENGTH},
+        extra_json_schema={"pattern": "^https?://", "maxLength": MAX_URL_LENGTH},
     ),
 ]
 MatchText = Annotated[
@@ -109,14 +112,14 @@ class Subscription(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 class Register(_Body):
     """Procedures and what serves them."""
 
-    endpoints: dict[Uri, Url | Registration]
+    endpoints: dict[Pattern, Url | Registration]
     lease: Lease | None = None
 
 
 class Subscribe(_Body):
     """Topics and where their events go."""
 
-    endpoints: dict[Uri, Url | Subscription]
+    endpoints: dict[Pattern, Url | Subscription]
     lease: Lease | None = None
 
 
@@ -210,20 +213,28 @@ class Nothing(_Body):
     """Nothing but the token: the path says it all."""
 
 
+_Nothing = "Null, false, 0 or an empty text count as nothing."
+CrossbarArgs = Annotated[Any, Meta(description=f"A list. {_Nothing}")]
+CrossbarKwargs = Annotated[Any, Meta(description=f"An object. {_Nothing}")]
+CrossbarToken = Annotated[Any, Meta(description="A text: the app's token, where no header has it.")]
+
+
 class CrossbarCall(msgspec.Struct):
     """Crossbar.io's body of a call."""
 
     procedure: Uri
-    args: list[Any] | None = None
-    kwargs: dict[str, Any] | None = None
-    token: str | None = None
+    args: CrossbarArgs = None
+    kwargs: CrossbarKwargs = None
+    token: CrossbarToken = None
 
 
 class CrossbarPublish(msgspec.Struct):
     """Crossbar.io's body of a publication."""
 
     topic: Uri
-    args: list[Any] | None = None
-    kwargs: dict[str, Any] | None = None
-    options: PublicationOptions | None = None
-    token: str | None = None
+    args: CrossbarArgs = None
+    kwargs: CrossbarKwargs = None
+    options: Annotated[
+        Any, Meta(description="An object, as of a publication; others are left out.")
+    ] = None
+    token: CrossbarToken = None

@@ -120,6 +120,10 @@ class DeadLetterRequests:
                     "A page of them.",
                     documents.DeadLetterPage,
                     {"dead_letters": [_LETTER], "cursor": None, "total": 1},
+                    links=dict.fromkeys(
+                        ("read_dead_letter", "replay_dead_letter", "delete_dead_letter"),
+                        "/dead_letters/0/id",
+                    ),
                 ),
             ),
             errors=errors,

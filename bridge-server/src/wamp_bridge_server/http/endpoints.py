@@ -181,7 +181,7 @@ def _taking(
         description="Checked whole, and taken whole or not at all. Asked again, it is no error.",
         body=body,
         example={"endpoints": {entry["uri"]: {member: entry[member] for member in members}}},
-        answers=(Answer("Taken.", document, {plural: [entry]}),),
+        answers=(Answer("Taken.", document, {plural: [entry]}, links=_links(plural)),),
         errors=(HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
     )
 
@@ -214,7 +214,14 @@ def _listing(
         handler=handler,
         summary=f"List the app's {plural}",
         parameters=PAGE,
-        answers=(Answer("A page of them.", document, {plural: [entry], "cursor": None}),),
+        answers=(
+            Answer(
+                "A page of them.",
+                document,
+                {plural: [entry], "cursor": None},
+                links=_links(plural),
+            ),
+        ),
         errors=(HTTPStatus.UNPROCESSABLE_ENTITY,),
     )
 
@@ -246,3 +253,7 @@ def _deleting(kind: str, handler: Handler, entry: dict[str, Any]) -> Route:
         answers=(Answer("Gone.", status=HTTPStatus.NO_CONTENT),),
         errors=(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
     )
+
+
+def _links(plural: str) -> dict[str, str]:
+    return {f"{verb}_{plural[:-1]}": f"/{plural}/0/id" for verb in ("read", "delete")}

@@ -47,8 +47,12 @@ class Form(ABC):
     media_types: tuple[str, ...]
 
     @abstractmethod
+    def is_empty(self, body: bytes) -> bool:
+        """Whether there is nothing in a body."""
+
+    @abstractmethod
     def read(self, body: bytes, kind: type[T]) -> T:
-        """Decode a body that isn't empty.
+        """Decode a body; an empty one is an empty object.
 
         Raises:
             Malformed: It can't be read, or is of another kind.
@@ -92,9 +96,12 @@ class Form(ABC):
 class _Json(Form):
     media_types = ("application/json",)
 
+    def is_empty(self, body: bytes) -> bool:
+        return not body.strip(b" \t\r\n")
+
     def read(self, body: bytes, kind: type[T]) -> T:
         try:
-            return _json_decoder(kind).decode(body)
+            return _json_decoder(kind).decode(b"{}" if self.is_empty(body) else body)
         except msgspec.ValidationError as error:
             raise _other(error) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -103,6 +110,8 @@ class _Json(Form):
             raise _too_deep() from None
 
     def token(self, body: bytes) -> str | None:
+        if self.is_empty(body):
+            return None
         try:
             return _json_decoder(Credentials).decode(body).token
         except msgspec.ValidationError:
@@ -138,9 +147,13 @@ class _Binary(Form):
 
     name: str
 
+    def is_empty(self, body: bytes) -> bool:
+        return not body
+
     def read(self, body: bytes, kind: type[T]) -> T:
+        document = self._read(body) if body else {}
         try:
-            return msgspec.convert(admit_native(self._read(body)), kind)
+            return msgspec.convert(admit_native(document), kind)
         except msgspec.ValidationError as error:
             raise _other(error) from None
         except BadText as error:
@@ -149,7 +162,7 @@ class _Binary(Form):
             raise Unprocessable(f"The body can't be taken: {error}.") from None
 
     def token(self, body: bytes) -> str | None:
-        document = self._read(body)
+        document = self._read(body) if body else None
         token = document.get("token") if isinstance(document, dict) else None
         return token if isinstance(token, str) else None
 

@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 
 from wamp_bridge_server.errors import CallFailed, Malformed
-from wamp_bridge_server.http.routes import Parameter
+from wamp_bridge_server.http.routes import Parameter, described
 from wamp_bridge_server.store.idempotency import KeptAnswer
 from wamp_bridge_server.values import NotJson, encode_json, load_json, to_json
 
@@ -28,13 +28,23 @@ if TYPE_CHECKING:
     Do = Callable[[HeldKey | None], Awaitable[web.Response]]
 
 HEADER = "Idempotency-Key"
-KEY = Parameter(HEADER, str, "Does the request once, however often it comes.", "order-17", "header")
 REPLAYED_HEADER = "Idempotent-Replayed"
 MAX_KEY_LENGTH = 255
 
-_STRING = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])+)"')
-_BARE = re.compile(r"[!#-+\--:<-\[\]-~]+")  # visible, save what strings and lists are written with
+_IN_STRING = r'(?:[ !#-\[\]-~]|\\["\\])'
+_VISIBLE = r"[!#-+\--:<-\[\]-~]"  # save what strings and lists are written with
+_STRING = re.compile(f'"({_IN_STRING}+)"')
+_BARE = re.compile(f"{_VISIBLE}+")
 _ESCAPED = re.compile(r'\\(["\\])')
+
+_EITHER = f'^({_VISIBLE}{{1,{MAX_KEY_LENGTH}}}|"{_IN_STRING}{{1,{MAX_KEY_LENGTH}}}")$'
+KEY = Parameter(
+    HEADER,
+    described(str, "Visible ASCII, or a string of structured fields.", pattern=_EITHER),
+    "Does the request once, however often it comes.",
+    "order-17",
+    "header",
+)
 
 # Of errors that WAMP answered: the procedure isn't there, or isn't for this app. Nothing was done.
 _REFUSED = {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}

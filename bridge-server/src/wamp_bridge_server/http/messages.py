@@ -96,6 +96,7 @@ class MessageRequests:
                         {"id": _CALL.example, "status": "pending"},
                         HTTPStatus.ACCEPTED,
                         {"Location": "Where it can be read and cancelled."},
+                        links={"read_call": "/id", "cancel_call": "/id"},
                     ),
                 ),
                 errors=(*_OF_WAMP, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),

@@ -11,21 +11,23 @@ from aiohttp import web
 from wamp_bridge_server import errors
 from wamp_bridge_server.http import documents
 from wamp_bridge_server.http.answers import PROBLEM_TYPE
-from wamp_bridge_server.http.forms import BY_MEDIA_TYPE
+from wamp_bridge_server.http.forms import FORMS
 from wamp_bridge_server.http.routes import OF_EVERY_APP, OF_EVERY_REQUEST, Answer, Route
 from wamp_bridge_server.http.webhooks import WEBHOOKS, Webhook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 _JSON: Final = "application/json"
+_FORMS: Final = tuple(form.media_types[0] for form in FORMS)
 _SCHEMAS: Final = "#/components/schemas/{name}"
 _ABOUT: Final = """\
 Any web app takes part in WAMP over plain HTTP: it calls and publishes by requests to the bridge,
 and is called and told by requests from it, the webhooks below.
 
 Paths may be asked with and without their last slash. Bodies and answers are JSON, CBOR or
-MessagePack; problems are JSON. In JSON, bytes are a string of U+0000 and base64.
+MessagePack (`application/vnd.msgpack`, too); problems are JSON. In JSON, bytes are a string of
+U+0000 and base64.
 """
 _SECURITY: Final = {
     "token": {"type": "http", "scheme": "bearer", "description": "A token of the app."},
@@ -47,6 +49,13 @@ _OF_STATUS: Final = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": "Which credentials are taken."},
     HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "Seconds after which it is worth asking again."},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "Seconds, where it is worth asking again."},
+}
+_WITHOUT_A_CLASS: Final[Mapping[int, tuple[str, str]]] = {
+    HTTPStatus.REQUEST_URI_TOO_LONG: ("TargetTooLong", "A path, with its query, over the limit."),
+    HTTPStatus.INTERNAL_SERVER_ERROR: (
+        "Failed",
+        "The callee raised an error; or the bridge failed, and its log says why.",
+    ),
 }
 _SIGNED: Final = {
     "webhook-id": "The delivery's id; the same in every attempt.",
@@ -111,7 +120,9 @@ class _Writer:
             "webhooks": {name: {"post": self._webhook(name, hook)} for name, hook in WEBHOOKS.items()},
             "components": {
                 "schemas": self._components,
-                "responses": {_named(status): self._problem(status) for status in self._statuses},
+                "responses": {
+                    _named(status): self._problem(status) for status in sorted(self._statuses)
+                },
                 "headers": {name: _header(text) for name, text in _HEADERS.items()},
                 "securitySchemes": _SECURITY,
             },
@@ -146,10 +157,10 @@ class _Writer:
                 for parameter in route.parameters
             ]
         if route.body is not None:
-            names = [_JSON] if route.access == "crossbar" else [*BY_MEDIA_TYPE]
+            names = _FORMS if route.access == "app" else (_JSON,)
             operation["requestBody"] = {
                 "required": any(field.required for field in msgspec.structs.fields(route.body)),
-                "content": {name: self._content(route.body, route.example) for name in names},
+                "content": self._written(route.body, route.example, names),
             }
         operation["responses"] = self._responses(route)
         if route.access == "app":
@@ -170,7 +181,11 @@ class _Writer:
             for status in (*OF_EVERY_REQUEST, *OF_EVERY_APP):
                 responses.setdefault(str(int(status)), told)
             return responses
-        statuses = {*OF_EVERY_REQUEST, *route.errors, *(OF_EVERY_APP if route.access == "app" else ())}
+        statuses = {*OF_EVERY_REQUEST, *route.errors}
+        if route.access == "app":
+            statuses |= {*OF_EVERY_APP}
+        if route.body is not None:
+            statuses.add(HTTPStatus.UNPROCESSABLE_ENTITY)
         for status in sorted(statuses):
             if str(int(status)) not in responses:
                 self._statuses.add(status)
@@ -184,15 +199,24 @@ class _Writer:
         }
         headers |= {name: _header(text) for name, text in answer.headers.items()}
         described: dict[str, Any] = {"description": answer.description, "headers": headers}
+        if answer.links:
+            described["links"] = {
+                name: {"operationId": name, "parameters": {"id": f"$response.body#{pointer}"}}
+                for name, pointer in answer.links.items()
+            }
         if answer.document is None:
             return described
-        names = [answer.media_type or _JSON]
-        if route.access == "app" and answer.media_type is None:
-            names = [*BY_MEDIA_TYPE]
-        described["content"] = {
-            name: self._content(answer.document, answer.example) for name in names
+        if answer.media_type is not None:
+            names: tuple[str, ...] = (answer.media_type,)
+        else:
+            names = _FORMS if route.access == "app" else (_JSON,)
+        return {**described, "content": self._written(answer.document, answer.example, names)}
+
+    def _written(self, kind: Any, example: Any, names: tuple[str, ...]) -> dict[str, Any]:
+        """What a body is in each form, with the example in the first, which is legible."""
+        return {
+            name: self._content(kind, example if name == names[0] else None) for name in names
         }
-        return described
 
     def _content(self, kind: Any, example: Any) -> dict[str, Any]:
         content = {"schema": self._schemas[kind]}
@@ -240,19 +264,20 @@ def _header(description: str) -> dict[str, Any]:
 
 
 def _named(status: int) -> str:
-    return HTTPStatus(status).phrase.title().replace(" ", "").replace("-", "")
+    kinds = _of_status(status)
+    return kinds[0].__name__ if kinds else _WITHOUT_A_CLASS[status][0]
 
 
 def _meaning(status: int) -> str:
     """What the errors of a status mean, as their classes say it."""
-    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
-        return "The callee raised an error; or the bridge failed, and its log says why."
-    kinds = [kind for kind in _tree(errors.Problem) if kind.__dict__.get("status") == status]
-    return " ".join((kind.__doc__ or "").partition("\n")[0] for kind in kinds) or _phrase(status)
+    kinds = _of_status(status)
+    if not kinds:
+        return _WITHOUT_A_CLASS[status][1]
+    return " ".join((kind.__doc__ or "").partition("\n")[0] for kind in kinds)
 
 
-def _phrase(status: int) -> str:
-    return f"{HTTPStatus(status).phrase}."
+def _of_status(status: int) -> list[type[errors.Problem]]:
+    return [kind for kind in _tree(errors.Problem) if kind.__dict__.get("status") == status]
 
 
 def _tree(kind: type[errors.Problem]) -> Iterator[type[errors.Problem]]:

@@ -69,6 +69,7 @@ class Answer:
         status: Its status.
         headers: What its headers of its own say, by name.
         media_type: Where it is written in but one form.
+        links: Operations that take the `id` in it, with where it stands there.
     """
 
     description: str
@@ -77,6 +78,7 @@ class Answer:
     status: int = HTTPStatus.OK
     headers: Mapping[str, str] = field(default_factory=dict)
     media_type: str | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,7 @@ class Route:
     def spellings(self) -> tuple[str, str]:
         """Its path as aiohttp's router has it, without and with the last slash."""
         path = _PARAMETER.sub(r"{\1:[^/]+}", self.path.rstrip("/"))
+        path = path.replace("{id:[^/]+}", "{id:[a-z]+_[^/]+}")  # it's none of the words of a path
         return path, f"{path}/"
 
 
@@ -128,7 +131,10 @@ def described(kind: Any, description: str, **schema: Any) -> Any:
     return Annotated[kind, msgspec.Meta(description=description, extra_json_schema=schema or None)]
 
 
-URI_SCHEMA: Final = {"minLength": 1, "maxLength": 1024, "pattern": r"^[^\s#]+$"}
+# Python's white space, of which other languages' regular expressions know less.
+_COMPONENT: Final = r"[^\s\u001c-\u001f\u0085#.]+"
+PATTERN_SCHEMA: Final = {"minLength": 1, "maxLength": 1024, "pattern": r"^[^\s\u001c-\u001f\u0085#]+$"}
+URI_SCHEMA: Final = {"maxLength": 1024, "pattern": rf"^{_COMPONENT}(\.{_COMPONENT})*$"}
 
 PROCEDURE: Final = Parameter(
     "procedure",
@@ -148,5 +154,5 @@ TOPIC: Final = Parameter(
 
 def identifier(example: str) -> Parameter:
     """The id in a path."""
-    kind = described(str, "An id that the bridge gave.", minLength=1)
+    kind = described(str, "An id that the bridge gave.", pattern="^[a-z]+_[0-9a-z]{26}$")
     return Parameter("id", kind, "The id that the bridge gave.", example, "path")

@@ -65,7 +65,7 @@ def described(call: CallRecord) -> dict[str, Any]:
     if call.error is None:
         return {**document, "result": single_result(members["args"]), **members}
     status = HTTPStatus.CONFLICT if call.status == "cancelled" else status_of(call.error)
-    return {**document, "error": call.error, **members, "error_status": status}
+    return {**document, "error": call.error, **members, "error_status": int(status)}
 
 
 def _status(outcome: Outcome) -> CallStatus:
