@@ -31,7 +31,7 @@ def map_case(_context: object, case: Any) -> Any:
 def before_call(_context: object, case: Any, _kwargs: object) -> None:
     if isinstance(case.body, bytes):  # broken on purpose; what is blank is not, it is left out
         case.body = case.body if case.body.strip() else b"{"
-    elif (body := mended(case.body)) != case.body:
+    elif repr(body := mended(case.body)) != repr(case.body):  # 2.0 and 2 are equal
         case.body = body
 
 

@@ -104,8 +104,9 @@ class _Writer:
     def __init__(self, routes: list[Route]) -> None:
         self._routes = routes
         kinds = list(dict.fromkeys(self._kinds()))  # each once, in their order
-        schemas, self._components = msgspec.json.schema_components(kinds, ref_template=_SCHEMAS)
-        self._schemas = dict(zip(kinds, schemas, strict=True))
+        schemas, components = msgspec.json.schema_components(kinds, ref_template=_SCHEMAS)
+        self._schemas = dict(zip(kinds, _with_items([*schemas]), strict=True))
+        self._components = _with_items(components)
         self._statuses: set[int] = set()
 
     def document(self) -> dict[str, Any]:
@@ -257,6 +258,18 @@ class _Writer:
             },
             "responses": responses,
         }
+
+
+def _with_items(schema: Any) -> Any:
+    """A schema in which each array says of what, if only of anything: generators ask for it."""
+    if isinstance(schema, dict):
+        schema = {name: _with_items(member) for name, member in schema.items()}
+        if schema.get("type") == "array":
+            schema.setdefault("items", {})
+        return schema
+    if isinstance(schema, list):
+        return [_with_items(member) for member in schema]
+    return schema
 
 
 def _header(description: str) -> dict[str, Any]:

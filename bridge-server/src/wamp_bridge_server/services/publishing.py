@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from wamp_bridge_server.backends.base import Unavailable, Undeliverable, WampError
-from wamp_bridge_server.errors import CallFailed, Unprocessable
+from wamp_bridge_server.errors import OPTION_NOT_ALLOWED, CallFailed, Unprocessable
 from wamp_bridge_server.errors import Unavailable as UnavailableProblem
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Publishing:
 
         Raises:
             Forbidden: Not allowed to this app.
-            Unprocessable: A value that WAMP can't carry.
+            Unprocessable: A value that WAMP can't carry, or an option that the router lacks.
             CallFailed: What the router answered.
             Unavailable: There is no router, or it takes no more now.
         """
@@ -45,6 +45,9 @@ class Publishing:
         try:
             return await session.publish(topic, args, kwargs, options)
         except WampError as error:
+            if error.uri == OPTION_NOT_ALLOWED:  # there is no callee whose failure it could be
+                told = " ".join(str(arg) for arg in error.wamp_args)
+                raise Unprocessable(f"The event can't be published so. {told}") from error
             raise CallFailed(error.uri, error.wamp_args, error.wamp_kwargs) from error
         except Unavailable as error:
             raise UnavailableProblem(f"The event could not be published: {error}.") from error
