@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 CASES = int(os.environ.get("SCHEMATHESIS_CASES", "1"))
 SHORT = "--seed=1", "--generation-deterministic", "-n1"
-EXAMPLES_A_RUN = 400
+EXAMPLES_A_RUN = 300
 
 
 def options() -> tuple[str, ...]:
     """How much is asked in a run."""
     if CASES == 1:
         return SHORT
-    return f"--seed={secrets.randbelow(2**31)}", f"-n{EXAMPLES_A_RUN}", "--workers=2"
+    return f"--seed={secrets.randbelow(2**31)}", f"-n{EXAMPLES_A_RUN}"
 
 
 async def test_schemathesis_finds_nothing(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def admit_native(value: Any) -> Any:
 
 
 def native_of_json(text: bytes) -> Any:
-    """The value of a JSON text that the bridge itself has written, with the bytes in it restored."""
+    """The value of a JSON text that the bridge itself has written, bytes restored."""
     value = _decode_any(text)
     return _restore_bytes(value) if _ESCAPED_MARK in text else value
 

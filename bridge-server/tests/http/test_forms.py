@@ -62,9 +62,7 @@ async def echo(shop: Client, app: CallbackServer) -> None:
 
 
 @pytest.mark.parametrize("form", WRITE)
-async def test_values_come_and_go_as_they_are(
-    shop: Client, app: CallbackServer, form: str
-) -> None:
+async def test_values_come_and_go_as_they_are(shop: Client, app: CallbackServer, form: str) -> None:
     await echo(shop, app)
     answered = await ask(shop, "/call/com.echo/", {"params": VALUES}, form)
     assert answered.headers["content-type"] == form

@@ -98,7 +98,9 @@ def test_what_is_posted_to_apps_is_as_described() -> None:
         (
             webhooks.Invocation,
             envelopes.invocation(
-                Invocation(uri="com", match="prefix", procedure="com.a", details=details, **payload),
+                Invocation(
+                    uri="com", match="prefix", procedure="com.a", details=details, **payload
+                ),
                 "shop",
                 1.5,
             ),

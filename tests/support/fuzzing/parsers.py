@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import msgspec
 from yarl import URL
 
 from support.fuzzing.tape import Tape
@@ -39,8 +38,8 @@ from wamp_bridge_server.config.checks import Wrong
 from wamp_bridge_server.errors import BadSource, Malformed, Unprocessable
 from wamp_bridge_server.http import bodies, structured
 from wamp_bridge_server.http.authorities import Authorities, is_loopback
-from wamp_bridge_server.http.forms import FORMS
 from wamp_bridge_server.http.crossbar_query import BadQuery, signed_query
+from wamp_bridge_server.http.forms import FORMS
 from wamp_bridge_server.http.idempotency import MAX_KEY_LENGTH, idempotency_key
 from wamp_bridge_server.http.paging import page
 from wamp_bridge_server.http.signatures import BadSignature, Parts, claimed, verify

@@ -74,9 +74,9 @@ SessionIds = Annotated[
 class _Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What every body may hold: the token, the article's way."""
 
-    token: Annotated[
-        str | None, Meta(description="The app's token, where no header has it.")
-    ] = None
+    token: Annotated[str | None, Meta(description="The app's token, where no header has it.")] = (
+        None
+    )
 
 
 class Registration(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

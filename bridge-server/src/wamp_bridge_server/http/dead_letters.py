@@ -65,7 +65,10 @@ class DeadLetterRequests:
         return [*self._of_one(), *self._of_many()]
 
     def _of_one(self) -> Iterator[Route]:
-        path, errors = "/dead-letters/{id}/", (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
+        path, errors = (
+            "/dead-letters/{id}/",
+            (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+        )
         yield Route(
             name="read_dead_letter",
             method="GET",

@@ -43,11 +43,15 @@ class _Entry(_Document):
     uri: Annotated[str, Meta(description="The WAMP URI, or pattern.")]
     url: Annotated[str, Meta(description="The callback URL.")]
     match: Match
-    state: Annotated[State, Meta(description="How it stands; only what is live or suspect is served.")]
+    state: Annotated[
+        State, Meta(description="How it stands; only what is live or suspect is served.")
+    ]
     reason: Annotated[str | None, Meta(description="Why it isn't live.")]
     since: Time
     source: Annotated[str | None, Meta(description="The id of the source that brought it.")]
-    lease_expires_at: Annotated[float | None, Meta(description="Unix time in seconds; null where it stays.")]
+    lease_expires_at: Annotated[
+        float | None, Meta(description="Unix time in seconds; null where it stays.")
+    ]
     concurrency: int | UnsetType = UNSET
     timeout: float | UnsetType = UNSET
 
@@ -114,7 +118,9 @@ class Renewed(_Document):
 class Result(_Document):
     """The result of a call."""
 
-    result: Annotated[Any, Meta(description="The one positional result; the list of several; null for none.")]
+    result: Annotated[
+        Any, Meta(description="The one positional result; the list of several; null for none.")
+    ]
     args: Arguments
     kwargs: Keywords
 
@@ -135,7 +141,9 @@ class CallEntry(_Document):
     args: Arguments | UnsetType = UNSET
     kwargs: Keywords | UnsetType = UNSET
     error: Annotated[str, Meta(description="The WAMP error's URI.")] | UnsetType = UNSET
-    error_status: Annotated[int, Meta(description="The HTTP status of the error.")] | UnsetType = UNSET
+    error_status: Annotated[int, Meta(description="The HTTP status of the error.")] | UnsetType = (
+        UNSET
+    )
 
 
 class Published(_Document):
@@ -213,7 +221,10 @@ class DeadLetterPage(_Document):
 
     dead_letters: list[DeadLetterEntry]
     cursor: Cursor
-    total: Annotated[int, Meta(description="How many there are in all; on the first page.")] | UnsetType = UNSET
+    total: (
+        Annotated[int, Meta(description="How many there are in all; on the first page.")]
+        | UnsetType
+    ) = UNSET
 
 
 class Replayed(_Document):
@@ -248,7 +259,9 @@ class Report(_Document):
     store: Literal["working", "failing"]
     phase: Literal["starting", "serving", "stopping"]
     endpoints: Count
-    cut_off: Annotated[bool, Meta(description="No source can be reached: the fault is likely the bridge's own.")]
+    cut_off: Annotated[
+        bool, Meta(description="No source can be reached: the fault is likely the bridge's own.")
+    ]
     deliveries_waiting: Count
     dead_letters: Count
     events_refused: Count

@@ -60,12 +60,20 @@ class EndpointRequests:
                 "register", self.register, bodies.Register, documents.Registrations, _REGISTRATION
             ),
             _taking(
-                "subscribe", self.subscribe, bodies.Subscribe, documents.Subscriptions, _SUBSCRIPTION
+                "subscribe",
+                self.subscribe,
+                bodies.Subscribe,
+                documents.Subscriptions,
+                _SUBSCRIPTION,
             ),
             _taking_back("unregister", self.unregister, documents.Unregistered),
             _taking_back("unsubscribe", self.unsubscribe, documents.Unsubscribed),
-            _listing("registrations", self.registrations, documents.RegistrationPage, _REGISTRATION),
-            _listing("subscriptions", self.subscriptions, documents.SubscriptionPage, _SUBSCRIPTION),
+            _listing(
+                "registrations", self.registrations, documents.RegistrationPage, _REGISTRATION
+            ),
+            _listing(
+                "subscriptions", self.subscriptions, documents.SubscriptionPage, _SUBSCRIPTION
+            ),
             _reading("registration", self.registration, documents.RegistrationEntry, _REGISTRATION),
             _reading("subscription", self.subscription, documents.SubscriptionEntry, _SUBSCRIPTION),
             _deleting("registration", self.delete_registration, _REGISTRATION),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import cbor2
@@ -34,6 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 T = TypeVar("T")
+
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
 
 class Credentials(msgspec.Struct):
     """What of a body says who asks."""
@@ -101,25 +103,27 @@ class _Json(Form):
 
     def read(self, body: bytes, kind: type[T]) -> T:
         try:
-            return _json_decoder(kind).decode(b"{}" if self.is_empty(body) else body)
+            decoded = _json_decoder(kind).decode(b"{}" if self.is_empty(body) else body)
         except msgspec.ValidationError as error:
             raise _other(error) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise no_json(error) from None
         except RecursionError:
             raise _too_deep() from None
+        return decoded
 
     def token(self, body: bytes) -> str | None:
         if self.is_empty(body):
             return None
         try:
-            return _json_decoder(Credentials).decode(body).token
+            credentials = _json_decoder(Credentials).decode(body)
         except msgspec.ValidationError:
             return None  # JSON, but no object with a token in it: nobody asks
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise no_json(error) from None
         except RecursionError:
             raise _too_deep() from None
+        return credentials.token
 
     def values(self, value: Any, body: bytes, where: str) -> Any:
         try:
@@ -257,12 +261,14 @@ def _too_deep() -> Malformed:
     return Malformed("The body is nested too deep.")
 
 
-@cache
 def _json_decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
-    return msgspec.json.Decoder(kind)
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        decoder = _decoders[kind] = msgspec.json.Decoder(kind)
+    return decoder
 
 
-def _no_tag(_tag: object, _immutable: bool) -> NoReturn:  # noqa: FBT001 - as the library calls it
+def _no_tag(_tag: object, _immutable: bool) -> NoReturn:
     raise ValueError("a tag")
 
 

@@ -35,7 +35,7 @@ _SECURITY: Final = {
         "type": "apiKey",
         "in": "header",
         "name": "Signature",
-        "description": "An HTTP Message Signature (RFC 9421) by hmac-sha256, with `Signature-Input` "
+        "description": "An HTTP Message Signature (RFC 9421) by hmac-sha256, `Signature-Input` "
         'beside it: `keyid` is the app\'s name, `tag="wamp-bridge"`, over `@method`, `@authority`, '
         "`@path`, `@query` and, with a body, `content-digest` and `content-type`. A third way is "
         "the member `token` of a body.",
@@ -118,7 +118,9 @@ class _Writer:
             "info": {"title": "wamp-bridge", "version": "1", "description": _ABOUT},
             "servers": [{"url": "/"}],
             "paths": paths,
-            "webhooks": {name: {"post": self._webhook(name, hook)} for name, hook in WEBHOOKS.items()},
+            "webhooks": {
+                name: {"post": self._webhook(name, hook)} for name, hook in WEBHOOKS.items()
+            },
             "components": {
                 "schemas": self._components,
                 "responses": {
@@ -179,10 +181,10 @@ class _Writer:
         if route.access == "crossbar":
             problem = self._content(documents.CrossbarProblem, None)
             told = {"description": "What is wrong.", "content": {_JSON: problem}}
-            for status in (*OF_EVERY_REQUEST, *OF_EVERY_APP):
-                responses.setdefault(str(int(status)), told)
+            for each in (*OF_EVERY_REQUEST, *OF_EVERY_APP):
+                responses.setdefault(str(int(each)), told)
             return responses
-        statuses = {*OF_EVERY_REQUEST, *route.errors}
+        statuses: set[int] = {*OF_EVERY_REQUEST, *route.errors}
         if route.access == "app":
             statuses |= {*OF_EVERY_APP}
         if route.body is not None:
@@ -215,9 +217,7 @@ class _Writer:
 
     def _written(self, kind: Any, example: Any, names: tuple[str, ...]) -> dict[str, Any]:
         """What a body is in each form, with the example in the first, which is legible."""
-        return {
-            name: self._content(kind, example if name == names[0] else None) for name in names
-        }
+        return {name: self._content(kind, example if name == names[0] else None) for name in names}
 
     def _content(self, kind: Any, example: Any) -> dict[str, Any]:
         content = {"schema": self._schemas[kind]}
@@ -225,7 +225,9 @@ class _Writer:
 
     def _problem(self, status: int) -> dict[str, Any]:
         headers = {name: {"$ref": f"#/components/headers/{name}"} for name in _HEADERS}
-        more = {name: _header(text) for name, text in _OF_STATUS.get(HTTPStatus(status), {}).items()}
+        more = {
+            name: _header(text) for name, text in _OF_STATUS.get(HTTPStatus(status), {}).items()
+        }
         return {
             "description": _meaning(status),
             "headers": {**headers, **more},

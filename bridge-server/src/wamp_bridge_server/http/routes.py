@@ -133,7 +133,11 @@ def described(kind: Any, description: str, **schema: Any) -> Any:
 
 # Python's white space, of which other languages' regular expressions know less.
 _COMPONENT: Final = r"[^\s\u001c-\u001f\u0085#.]+"
-PATTERN_SCHEMA: Final = {"minLength": 1, "maxLength": 1024, "pattern": r"^[^\s\u001c-\u001f\u0085#]+$"}
+PATTERN_SCHEMA: Final = {
+    "minLength": 1,
+    "maxLength": 1024,
+    "pattern": r"^[^\s\u001c-\u001f\u0085#]+$",
+}
 URI_SCHEMA: Final = {"maxLength": 1024, "pattern": rf"^{_COMPONENT}(\.{_COMPONENT})*$"}
 
 PROCEDURE: Final = Parameter(

@@ -176,8 +176,18 @@ WEBHOOKS: Final = {
             ("200", "The one result, any JSON value; or a full one.", Any, _JSON),
             ("200", "", FullResult, _FULL),
             ("204", "No result.", None, ""),
-            ("4XX", "A WAMP error. Without such a body, the status says which.", RaisedError, _JSON),
-            ("5XX", "A WAMP error. Without such a body, the status says which.", RaisedError, _JSON),
+            (
+                "4XX",
+                "A WAMP error. Without such a body, the status says which.",
+                RaisedError,
+                _JSON,
+            ),
+            (
+                "5XX",
+                "A WAMP error. Without such a body, the status says which.",
+                RaisedError,
+                _JSON,
+            ),
         ),
     ),
     "event": Webhook(
