@@ -34,11 +34,19 @@ def router() -> Iterator[CrossbarRouter]:
         yield running
 
 
-@pytest.fixture
-def own_router() -> Iterator[CrossbarRouter]:
-    """Yield a real Crossbar for one test alone, which may do with it what it likes."""
+@pytest.fixture(scope="session")
+def second_router() -> Iterator[CrossbarRouter]:
+    """Yield the one that `own_router` hands on: to start one takes longer than most tests."""
     with running_router() as running:
         yield running
+
+
+@pytest.fixture
+def own_router(second_router: CrossbarRouter) -> CrossbarRouter:
+    """Return a real Crossbar that one test at a time has, which may do with it what it likes."""
+    second_router.resume()
+    second_router.start()  # if the test before has ended it
+    return second_router
 
 
 @pytest.fixture

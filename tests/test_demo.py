@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
+from examples.demo import __main__ as demo_program
 from examples.demo import page
+from examples.demo.programs import Program
 from examples.demo.shops import SHOPS
 
 from support.processes import Child, listening
@@ -84,3 +89,36 @@ async def test_without_what_npm_brings_only_the_page_is_not_live(
     monkeypatch.setattr(page, "_NPM_SECONDS", seconds)
     await page.fetch_autobahn()
     assert f"the page won't be live: {reason}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("end", "how"),
+    [("raise SystemExit(3)", "with status 3"), ("os.kill(os.getpid(), 9)", "by SIGKILL")],
+)
+async def test_a_demo_that_stays_tells_of_a_program_that_ends_and_ends_too(
+    end: str, how: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    running = asyncio.Event()
+
+    async def told(_line: str) -> None:
+        running.set()
+
+    async def raise_curtain(_kind: Any, _stage: Any, programs: list[Program], *_: Any) -> Any:
+        async def run(name: str, code: str) -> Program:
+            program = await Program.start(name, sys.executable, "-c", code, tell=told)
+            programs.append(program)
+            return program
+
+        await (await run("the preparation", "")).succeed(20)
+        stays = await run("the bridge", "print('here', flush=True); import time; time.sleep(600)")
+        await stays.until(running, 20)
+        await run("the shop", f"import os; print('its last line', flush=True); {end}")
+
+    monkeypatch.setattr(demo_program, "raise_curtain", raise_curtain)
+    monkeypatch.setattr(demo_program, "scenes", lambda _kind: {"all": None})
+    monkeypatch.setattr(demo_program, "play", AsyncMock(return_value=True))
+    for shown in ("who_is_who", "what_to_try"):
+        monkeypatch.setattr(demo_program, shown, lambda _cast: "")
+    async with asyncio.timeout(60):
+        assert await demo_program.until_told_to_end(SHOPS["flask"], stay=True) == 1
+    assert capsys.readouterr().err == f"\nthe shop has ended {how}:\nits last line\n"

@@ -27,7 +27,7 @@ from wamp_bridge_server.devrouter import crossbar_executable
 from wamp_bridge_server.devrouter.handshake import router_answers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from support.peers import Peer
@@ -87,13 +87,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     bind = f"127.0.0.1:{ports[8000]}"
     gunicorn = [sys.executable, "-m", "gunicorn", "-w", "2", "-b", bind, "mysite.wsgi"]
     with ExitStack() as stack:
-        stack.enter_context(Child(*crossbar, folder=folder))
-        eventually_sync(lambda: router_answers("127.0.0.1", ports[8081], "realm1"), within=60)
-        stack.enter_context(Child(*bridge, environ=environ, folder=folder))
-        stack.enter_context(Child(*gunicorn, environ=environ, folder=folder))
+        programs = [stack.enter_context(Child(*crossbar, folder=folder))]
+        wait_for(programs, lambda: router_answers("127.0.0.1", ports[8081], "realm1"))
+        programs += [
+            stack.enter_context(Child(*command, environ=environ, folder=folder))
+            for command in (bridge, gunicorn)
+        ]
         settings = Settings(url=environ["WAMP_BRIDGE_URL"], token=token_of("shop"))
         with Bridge(settings) as asking:
-            eventually_sync(lambda: is_held(asking), within=60)
+            wait_for(programs, lambda: is_held(asking))
         url = f"http://127.0.0.1:{ports[8000]}/"
         yield Site(folder, url, f"ws://127.0.0.1:{ports[8080]}/", session)
 
@@ -127,6 +129,16 @@ def manage(folder: Path, *command: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def wait_for(programs: list[Child], condition: Callable[[], bool]) -> None:
+    """Wait until something is true, but not beyond the end of a program that it takes."""
+
+    def met() -> bool:
+        assert all(each.running for each in programs)  # what one has said is told with the error
+        return condition()
+
+    eventually_sync(met, within=60)
 
 
 def is_held(bridge: Bridge) -> bool:

@@ -81,6 +81,25 @@ def test_what_is_no_json_is_refused(text: bytes) -> None:
         load_json(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b'"\\ud800"', "half a character"),
+        (b'["\\uDBFFx", 1, 2, 3, 4, 5]', "half a character"),
+        (b'["\\udc00\\ud800", 1, 2, 3]', "half a character"),
+        (b'"\\ud83d\\ude00 \\ud83d"', "half a character"),
+        (b'"\\\\ud800', "truncated"),
+        (b'"\\ud83d\\ude00\\u00e9', "truncated"),
+        (b'["\xe2\x82', "no UTF-8 \\(byte 2\\)"),
+        (b'["\xed\xa0\x80"]', "no UTF-8"),
+        (b"[1", "truncated"),
+    ],
+)
+def test_it_is_said_what_is_wrong_with_it(text: bytes, said: str) -> None:
+    with pytest.raises(BadText, match=said):
+        load_json(text)
+
+
 def nested(levels: int) -> bytes:
     return b"[" * levels + b"]" * levels
 

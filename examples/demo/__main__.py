@@ -3,7 +3,7 @@
 `nox -s demo` runs this. It starts a router and the bridge (`wamp-bridge dev`), the shop of
 examples/flask, or of the framework that is named, and the supplier of examples/peers; it shows
 what they say, and ends with status 0 if each direction worked. With `--stay` all goes on until
-Ctrl-C.
+Ctrl-C, or until one of them ends, which is status 1.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 from examples.demo.cast import TOKEN, Cast, raise_curtain
-from examples.demo.programs import EXAMPLES, Program
+from examples.demo.programs import EXAMPLES, Program, outlast
 from examples.demo.scenes import play, scenes
 from examples.demo.shops import SHOPS, Shop
 from examples.demo.stage import SCENE_SECONDS, DemoError, Stage
@@ -32,27 +32,26 @@ async def main(kind: Shop, *, stay: bool) -> bool:
     """Start everybody, let them talk, end everybody; whether each direction worked."""
     stage = Stage()
     programs: list[Program] = []
-    try:
-        with tempfile.TemporaryDirectory(prefix="wamp-bridge-demo-") as folder:
-            async with httpx.AsyncClient(trust_env=False, timeout=SCENE_SECONDS) as http:
-                try:
-                    print("starting everybody", flush=True)
-                    cast = await raise_curtain(kind, stage, programs, http, Path(folder))
-                    print(who_is_who(cast), flush=True)
-                    worked = {
-                        name: await play(number, name, scene, cast)
-                        for number, (name, scene) in enumerate(scenes(kind).items(), start=1)
-                    }
-                    show_outcome(worked, stage)
-                    if stay:
-                        print(what_to_try(cast), flush=True)
-                        await asyncio.Event().wait()
-                    return all(worked.values())
-                finally:
-                    await asyncio.gather(*(program.stop() for program in programs))
-    except DemoError as error:
-        print(f"\n{error}", file=sys.stderr)
-        return False
+    with tempfile.TemporaryDirectory(prefix="wamp-bridge-demo-") as folder:
+        async with httpx.AsyncClient(trust_env=False, timeout=SCENE_SECONDS) as http:
+            try:
+                print("starting everybody", flush=True)
+                cast = await raise_curtain(kind, stage, programs, http, Path(folder))
+                print(who_is_who(cast), flush=True)
+                worked = {
+                    name: await play(number, name, scene, cast)
+                    for number, (name, scene) in enumerate(scenes(kind).items(), start=1)
+                }
+                show_outcome(worked, stage)
+                if stay:
+                    print(what_to_try(cast), flush=True)
+                    await outlast(programs)
+                return all(worked.values())
+            except DemoError as error:
+                print(f"\n{error}", file=sys.stderr, flush=True)
+                return False
+            finally:
+                await asyncio.gather(*(program.stop() for program in programs))
 
 
 def who_is_who(cast: Cast) -> str:

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from examples.demo.stage import SCENE_SECONDS, DemoError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 EXAMPLES = Path(__file__).resolve().parent.parent
 
 _FAREWELL_SECONDS = 10.0
+_LAST_WORDS_SECONDS = 1.0
 _PORTS = (10_000, 32_768)  # above what services have, below what Linux gives to connections
 
 
@@ -37,6 +38,7 @@ class Program:
         self._process = process
         self._reader: asyncio.Task[None] | None = None
         self._ending = False
+        self._has_succeeded = False
 
     @classmethod
     async def start(
@@ -90,6 +92,17 @@ class Program:
             if self._reader is not None:
                 await self._reader
             raise DemoError(f"{self.name} didn't start:\n" + "\n".join(self.tail))
+        self._has_succeeded = True
+
+    async def outlast(self) -> None:
+        """Wait for an end that it shouldn't have; for ever where it was to end, and did."""
+        status = await self._process.wait()
+        if self._has_succeeded:
+            await asyncio.Event().wait()
+        if self._reader is not None:  # which those whom it leaves behind may keep busy
+            await asyncio.wait({self._reader}, timeout=_LAST_WORDS_SECONDS)
+        how = f"with status {status}" if status >= 0 else f"by {signal.Signals(-status).name}"
+        raise DemoError(f"{self.name} has ended {how}:\n" + "\n".join(self.tail))
 
     async def stop(self) -> None:
         """End it by its pid: kindly, then its whole group."""
@@ -102,8 +115,25 @@ class Program:
             except TimeoutError:
                 os.killpg(self._process.pid, signal.SIGKILL)
                 await self._process.wait()
+        elif not self._has_succeeded:
+            with contextlib.suppress(ProcessLookupError):  # it may have left nobody behind
+                os.killpg(self._process.pid, signal.SIGKILL)
         if self._reader is not None:
             await self._reader
+
+
+async def outlast(programs: Sequence[Program]) -> None:
+    """Go on as long as all of them do.
+
+    Raises:
+        DemoError: One has ended; says which, and what it said last.
+    """
+    watching = [asyncio.create_task(program.outlast()) for program in programs]
+    try:
+        await asyncio.gather(*watching)
+    finally:
+        for each in watching:
+            each.cancel()
 
 
 async def run_peer(script: str, *arguments: str) -> Any:

@@ -12,6 +12,7 @@ from faults.report import Row
 from faults.scene import LOOSE, ORDERED, set_up
 from support.peers import joined
 from support.router import running_router
+from support.waiting import eventually
 
 if TYPE_CHECKING:
     import random
@@ -28,6 +29,8 @@ HISTORY = {
 }
 EARLY = 0.2
 """How many times in one the bridge is killed before it has started."""
+FEW = 20
+"""So many events arrive at least, however it goes."""
 
 
 async def killing(
@@ -75,6 +78,8 @@ async def _kill_often(scene: Scene, rounds: int, chance: random.Random, longest:
             await scene.kill_bridge()
             await scene.start_bridge()
         await scene.subscribed()
+        # However slow the machine and short the rounds: something must have been at stake.
+        await eventually(lambda: scene.reckon().arrived > FEW, within=30)
 
 
 async def _kill_while_it_starts(scene: Scene, seconds: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from faults.killing import killing
+from faults.killing import FEW, killing
 from faults.network import network
 from faults.report import table
 
@@ -17,7 +17,7 @@ async def test_nothing_is_lost_when_the_bridge_is_killed(router: CrossbarRouter)
     seed = random.randrange(10**6)
     async for row in killing(router, 2, random.Random(seed), longest=0.5):
         assert row.wrong == [], f"seed {seed}"
-        assert row.reckoning.arrived > 20
+        assert row.reckoning.arrived > FEW
 
 
 async def test_nothing_is_lost_when_the_router_is_cut_off(router: CrossbarRouter) -> None:

@@ -10,17 +10,16 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from repository.pages import blocks
 from support import leaks
+from support.processes import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -102,7 +101,7 @@ class Terminal:
     def wait_for(self, shown: list[str]) -> None:
         """Wait until all these lines have appeared, in this order, others between them."""
         end = time.monotonic() + self._patience
-        for line in shown:
+        for line in (each for each in shown if each != "..."):  # any number of lines, also none
             pattern = _pattern(line)
             with self._news:
                 while not self._find(pattern):
@@ -154,6 +153,8 @@ class Player:
         ports: What is listened at in the place of the page's ports.
         newcomer: A clone of the repository, in which is installed what the page says, and the
             reader's home. Left out, all is installed already.
+        router: The URL of one that runs, for `wamp-bridge dev` to take. Left out, that starts
+            its own.
     """
 
     def __init__(
@@ -162,8 +163,10 @@ class Player:
         ports: Mapping[str, int],
         *,
         newcomer: tuple[Path, Path] | None = None,
+        router: str | None = None,
     ) -> None:
         self._folder = folder
+        self._router = f"--router {router}" if router else "--router-listen 127.0.0.1:8080"
         self._ports = {number: str(port) for number, port in ports.items()}
         self._clone = newcomer[0] if newcomer else None
         self._terminals: dict[str, Terminal] = {}
@@ -250,7 +253,7 @@ class Player:
     def _listening(self, command: str) -> str:
         """Give `wamp-bridge dev` and `runserver` the ports that the reader would leave out."""
         command = command.replace("manage.py runserver", "manage.py runserver 127.0.0.1:8000")
-        options = "--listen 127.0.0.1:8181 --router-listen 127.0.0.1:8080"
+        options = f"--listen 127.0.0.1:8181 {self._router}"
         return command.replace("wamp-bridge dev", f"wamp-bridge dev {options}")
 
     def _ported(self, text: str) -> str:
@@ -265,11 +268,7 @@ class Player:
 
 def free_ports(numbers: Iterable[str]) -> dict[str, int]:
     """Find a free port for each of a page's."""
-    with ExitStack() as stack:
-        sockets = {number: stack.enter_context(socket.socket()) for number in numbers}
-        for taken in sockets.values():
-            taken.bind(("127.0.0.1", 0))
-        return {number: int(taken.getsockname()[1]) for number, taken in sockets.items()}
+    return {number: free_port() for number in numbers}
 
 
 def _with_ours_installed() -> dict[str, str]:

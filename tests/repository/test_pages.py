@@ -15,16 +15,30 @@ from repository.player import PORTS, Player, free_ports
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from support.router import CrossbarRouter
+
 PLAYED = [page for page in PAGES if page.parent.name == "docs"]
+TUTORIAL = ROOT / "docs" / "tutorial.md"
 
 
 def can_be_played(page: Path) -> bool:
     return any(block.language == "bash" and not block.installs for block in blocks(page))
 
 
-@pytest.mark.parametrize("page", [page for page in PLAYED if can_be_played(page)], ids=show)
-def test_a_page_can_be_followed_word_for_word(page: Path, tmp_path: Path) -> None:
+def test_the_tutorial_can_be_followed_word_for_word(tmp_path: Path) -> None:
     with Player(tmp_path, free_ports(PORTS)) as player:
+        player.play(TUTORIAL)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PLAYED if page != TUTORIAL and can_be_played(page)], ids=show
+)
+def test_a_page_can_be_followed_word_for_word(
+    page: Path, tmp_path: Path, router: CrossbarRouter
+) -> None:
+    """With a router that runs: `wamp-bridge dev` has started one for the tutorial."""
+    ports = {**free_ports(PORTS), "8080": router.port}
+    with Player(tmp_path, ports, router=router.websocket_url) as player:
         player.play(page)
 
 

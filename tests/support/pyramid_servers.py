@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from support.flask_servers import app_environ
 from support.processes import Child, free_port
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 APPS = Path(__file__).with_name("apps")
 FILES = ("pyramid_app.py", "pyramid_app.ini")
@@ -58,8 +61,13 @@ class ServedApp:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_error: object) -> None:
-        self.child.stop()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.child.__exit__(kind, error, traceback)
 
     def events(self) -> list[str]:
         """The texts that its topic has brought, in all its processes."""

@@ -68,7 +68,7 @@ class ServedBridge:
         traceback: TracebackType | None,
     ) -> None:
         if self._child is not None:
-            self._child.stop()
+            self._child.__exit__(kind, error, traceback)
 
     @property
     def address(self) -> tuple[str, int]:

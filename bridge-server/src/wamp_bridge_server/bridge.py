@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Protocol, TypeVar
-from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -19,6 +18,7 @@ from wamp_bridge_server.config import check_listener
 from wamp_bridge_server.departure import Departure
 from wamp_bridge_server.http.authentication import Authentication
 from wamp_bridge_server.http.authorities import Authorities, own_origins
+from wamp_bridge_server.http.remotes import Remotes
 from wamp_bridge_server.http.server import HttpServer
 from wamp_bridge_server.http.tls import ListenerTls
 from wamp_bridge_server.limits import Limits
@@ -143,6 +143,7 @@ class Bridge:
             self._identities.update(identities_of(after.apps))
             if after.public_urls != before.public_urls:
                 self._authentication.authorities = self._authorities()
+            self._authentication.remotes = Remotes(after.trusted_proxies)
             await self._reloading.apply(before.apps, after.apps)
         return fixed
 
@@ -154,7 +155,7 @@ class Bridge:
             return part
 
         config, clock = self._config, self._clock
-        own = _own(config)
+        own = Own.of(config)
         apps = Apps(config.apps, own)
         table = Table(clock)
         store = closing(await Store.open(config.store.url))
@@ -193,6 +194,7 @@ class Bridge:
         outbox.start()
         sources = Sources(apps, table, endpoints, store, sender, clock)
         liveness = closing(Liveness(table, endpoints, sources, sender, clock))
+        liveness.doubt(await store.deliveries.unanswered())
         await closing(sources).start(
             (apps.by_name[name], url) for name, app in config.apps.items() for url in app.sources
         )
@@ -221,6 +223,7 @@ class Bridge:
         )
         await self._listen(closing(server), own)
         authentication.authorities = self._authorities()
+        authentication.remotes = Remotes(config.trusted_proxies)
         health.phase = "serving"
         self._departure = Departure(
             health, server.admission, arrivals, calls, asynchronous, reconciler, outbox
@@ -252,15 +255,6 @@ class Bridge:
         if not origins and any(app.secrets for app in config.apps.values()):
             log.warning("no signed request can be verified: public_urls is not set")
         return Authorities(origins)
-
-
-def _own(config: Config) -> Own:
-    """What no app may be served at: the listener, the router. The store has no address."""
-    parts = urlsplit(config.router.url)
-    port = parts.port or {"ws": 80, "wss": 443}.get(parts.scheme)
-    own = Own([(parts.hostname, port)] if parts.hostname and port else [])
-    own.listens([(config.listen.host, config.listen.port)])
-    return own
 
 
 def _declined(endpoints: Endpoints, recipient: Recipient) -> None:

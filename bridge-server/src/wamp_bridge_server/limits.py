@@ -14,12 +14,14 @@ class Limits:
 
     Attributes:
         connections: Of clients, with or without a request.
+        handshakes: Of further connections, for TLS.
         requests: That are being answered.
         body_bytes: Of the bodies of those, together.
         invocations: That apps are serving, together.
     """
 
     connections: int = 16_384
+    handshakes: int = 1_024
     requests: int = 4_096
     body_bytes: int = 256 * 1024 * 1024
     invocations: int = 8_192
@@ -31,6 +33,7 @@ class Limits:
         whole = cls()
         return cls(
             connections=min(whole.connections, files // 4),
+            handshakes=min(whole.handshakes, files // 16),
             requests=min(whole.requests, files // 4),
             invocations=min(whole.invocations, files // 4),
         )

@@ -7,6 +7,7 @@ integer keys as strings, hence the walk before encoding.
 
 from __future__ import annotations
 
+import re
 from base64 import b64decode, b64encode
 from math import isfinite
 from typing import Any
@@ -17,6 +18,11 @@ MAX_DEPTH = 64
 
 _BYTES_MARK = "\0"
 _ESCAPED_MARK = b"\\u0000"
+# What is left of a text without these has no backslash but before half of a surrogate pair.
+_WHOLE_ESCAPES = re.compile(
+    rb"\\(?:[^u]|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F]|u(?![dD][89a-fA-F]))"
+)
+_HALF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _TOO_DEEP = f"it is nested deeper than {MAX_DEPTH} levels"
 
 _decode_any = msgspec.json.Decoder().decode
@@ -49,10 +55,24 @@ def load_json(text: bytes) -> Any:
     try:
         value = _decode_any(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadText(str(error)) from None
+        raise BadText(why_no_json(error, text)) from None
     except RecursionError:
         raise BadText(_TOO_DEEP) from None
     return admit(value, text)
+
+
+def why_no_json(error: Exception, text: bytes) -> str:
+    """What is wrong with a text that `error` came of when it was decoded, quoting nothing of it.
+
+    msgspec alone takes half of a surrogate pair, or of a character, for the end of the text.
+    """
+    try:
+        text.decode()
+    except UnicodeDecodeError as broken:
+        return f"it is no UTF-8 (byte {broken.start})"
+    if _HALF_A_PAIR.search(_WHOLE_ESCAPES.sub(b"", text)):
+        return r"it has half a character, a \u escape of a surrogate without the other"
+    return str(error)
 
 
 def admit(value: Any, text: bytes, *, outside: int = 0) -> Any:

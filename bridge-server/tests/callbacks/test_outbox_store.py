@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
@@ -27,7 +27,6 @@ from wamp_bridge_server.callbacks.outbox import TAKEN_BACK
 from wamp_bridge_server.store import Arrival, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from support.servers import CallbackServer, Posted
@@ -176,26 +175,47 @@ async def test_a_store_that_fails_for_a_while_makes_no_duplicates(
     assert len(app.posted) == 150
 
 
-async def test_attempts_that_were_written_in_part_are_written_to_the_end(
-    app: CallbackServer, url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("failure", [StoreError("for a moment"), RuntimeError("a bug")])
+async def test_attempts_that_were_written_though_that_failed_are_counted_once(
+    app: CallbackServer, url: str, failure: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("wamp_bridge_server.tasks.PAUSE_SECONDS", 0.0)
     app.answering = lambda posted: web.Response(status=500 if posted.body == b"a" else 200)
     async with setting(LATER, url) as told:
-        arrived, refused = told.store.deliveries.arrived, 0
+        settle, settled = told.store.deliveries.settle, 0
 
-        async def refuse(seqs: Sequence[int], tried: Sequence[int]) -> None:
-            nonlocal refused
-            refused += 1
-            if refused == 1:
-                raise StoreError("for a moment")
-            await arrived(seqs, tried)
+        async def fail(**outcomes: Any) -> None:
+            nonlocal settled
+            settled += 1
+            await settle(**outcomes)
+            if settled == 1:
+                raise failure
 
-        monkeypatch.setattr(told.store.deliveries, "arrived", refuse)
+        monkeypatch.setattr(told.store.deliveries, "settle", fail)
         await told.deliver(Target(app.url), "a", "b")
-        await eventually(lambda: told.waiting == 1)
+        await eventually(lambda: settled == 2 and told.waiting == 1)
         (waiting,) = await told.store.deliveries.lanes()
         assert waiting.number == 1
-    assert refused == 2
+
+
+async def test_what_was_given_up_though_that_failed_is_counted_once(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = Target(DEAD, resting=True)
+    async with setting(LATER, url) as told:
+        await told.deliver(target, *"abc")
+        give_up = told.store.deliveries.give_up
+
+        async def fail(*lane: Any, **which: Any) -> tuple[int, int]:
+            monkeypatch.undo()
+            await give_up(*lane, **which)
+            raise StoreError("the commit failed, and was made")
+
+        monkeypatch.setattr(told.store.deliveries, "give_up", fail)
+        told.outbox.drop(target)
+        stock = told.outbox.stocks["shop"]
+        await eventually(lambda: (stock.waiting, stock.dead, stock.dead_bytes) == (0, 3, 3))
+        await eventually(lambda: not told.outbox._lanes)
 
 
 async def test_retries_are_hastened_as_soon_as_the_store_takes_it(

@@ -105,6 +105,23 @@ def test_a_good_configuration(start: Start, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["b.toml", "old"]
 
 
+def test_places_that_are_named_for_nothing(start: Start, tmp_path: Path) -> None:
+    places = [
+        *("169.254.169.254:80", "169.254.0.0/16:*", "[fe80::]/10:*", "[::ffff:169.254.1.0]/120:80"),
+        *("127.0.0.1:8080", "0.0.0.0:8000", "[fd00:ec2::254]:*"),
+    ]
+    good = ["127.0.0.1:*", "127.0.0.1:8000", "10.0.0.0/8:443", "0.0.0.0/0:*", "app.example:8080"]
+    (tmp_path / "b.toml").write_text(
+        "listen = '127.0.0.1:8181'\n[router]\nurl = 'rs://127.0.0.1:8080'\n"
+        f"[apps.shop]\nanonymous = true\ncallbacks = {places + good}\n"
+    )
+    program = start("check", "--config", "b.toml")
+    assert program.end() == 0
+    said = [line.split(" goes to ")[1].split(",")[0] for line in program.out if " goes to " in line]
+    places[3] = "[::ffff:a9fe:100]/120:80"
+    assert said == places
+
+
 def test_everything_that_is_wrong(start: Start, tmp_path: Path) -> None:
     (tmp_path / "b.toml").write_text(GOOD)
     program = start("check", "--config", "b.toml", WAMP_BRIDGE_SERVER_LISTEN="x")

@@ -164,6 +164,8 @@ def test_what_is_no_toml(text: str, where: str, what: str) -> None:
         ("listen = 'localhost:٣'", "listen: must have a port"),
         ("listen = 2026-01-01", "listen: must be a string, not a date or time"),
         ("public_urls = 'https://x'", "public_urls: must be a list, not a string"),
+        ("trusted_proxies = ['x']", "trusted_proxies[0]: must be an address or a network"),
+        ("trusted_proxies = ['10.0.0.1/8']", "trusted_proxies[0]: must be an address or a network"),
         ("public_urls = ['ftp://x']", "public_urls[0]: must be a URL: http or https"),
         ("public_urls = ['https://x/y']", "public_urls[0]: must be scheme, host and port alone"),
         ("router = 'rs://x:1'", "router: must be a table, not a string"),

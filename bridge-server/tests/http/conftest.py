@@ -10,6 +10,7 @@ import pytest
 
 from support.clients import Client, plain_http
 from support.servers import CallbackServer, callback_server
+from support.stores import copy_tables
 from support.waiting import eventually
 from wamp_bridge_server.bridge import Bridge
 from wamp_bridge_server.config import (
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
     from support.router import CrossbarRouter
 
 SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
+
+
+@pytest.fixture(autouse=True)
+def no_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make stores quickly; that migrations make them is for the store's own tests."""
+    copy_tables(monkeypatch)
 
 
 @pytest.fixture(params=["memory", "wamp"])

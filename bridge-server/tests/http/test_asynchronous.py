@@ -74,6 +74,19 @@ async def ended(client: Client, location: str) -> Any:
     return await eventually(end)
 
 
+@pytest.mark.parametrize("callback", [None, "http://127.0.0.1:1/"])
+async def test_what_wamp_can_not_carry_is_refused_at_once(
+    shop: Client, serving: Serving, callback: str | None
+) -> None:
+    body: dict[str, Any] = {"params": [2**64]}
+    if callback is not None:
+        body["callback"] = callback
+    response = await shop.http.post("/call/com.slow/", json=body, headers=RESPOND_ASYNC)
+    assert response.status_code == 422
+    assert "beyond 64 bits" in response.json()["detail"]
+    assert serving.calls == 0
+
+
 async def test_an_outcome_is_posted_and_kept(
     shop: Client, bank: Client, app: CallbackServer, serving: Serving
 ) -> None:

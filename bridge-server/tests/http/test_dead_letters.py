@@ -221,3 +221,13 @@ async def test_410_of_what_was_taken_back_meanwhile_does_no_harm(
     await eventually(lambda: number(shop))
     await shop.post("/publish/com.x/")
     await eventually(lambda: app.posted[-1].path == "/new/")
+
+
+async def test_what_no_store_can_be_asked_for_is_422(shop: Client) -> None:
+    for name in ("endpoint", "uri", "error"):
+        await shop.get(f"/dead-letters/?{name}=a%00b", status=422)
+        await shop.post("/dead-letters/replay/", {name: "a\0b"}, status=422)
+    for path in ("/call/com.x%00y/", "/publish/%00/", "/dead-letters/msg_%00/replay/"):
+        await shop.post(path, {}, status=422)
+    await shop.get("/calls/call_%00/", status=422)
+    await shop.post("/register/", {"endpoints": {"com.x\0": "http://127.0.0.1:1/"}}, status=422)

@@ -12,10 +12,13 @@ from aiohttp import web
 
 from support.waiting import eventually
 from wamp_bridge_server.bridge import Bridge
-from wamp_bridge_server.config import Config, StoreConfig
+from wamp_bridge_server.config import CallConfig, Config, StoreConfig
 from wamp_bridge_server.services import idempotency
+from wamp_bridge_server.store import StoreError
+from wamp_bridge_server.store.idempotency import ROW_BYTES, Claim, Claimed, KeyRoom
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from support.clients import Client
@@ -42,6 +45,7 @@ class Counting:
     def __init__(self) -> None:
         self.calls = 0
         self.status = 200
+        self.text = ""
         self.gate: asyncio.Event | None = None
 
     async def __call__(self, posted: Posted) -> web.Response:
@@ -50,7 +54,7 @@ class Counting:
         self.calls += 1
         if self.gate is not None:
             await self.gate.wait()
-        return web.json_response(self.calls, status=self.status)
+        return web.json_response(self.text or self.calls, status=self.status)
 
 
 @pytest.fixture
@@ -248,6 +252,39 @@ async def test_of_a_large_answer_it_is_kept_that_there_was_one(
     assert counting.calls == 1
 
 
+class TestWithLittleRoom:
+    """Room for the answers to two requests, as long as they are short."""
+
+    @pytest.fixture
+    def config(self, config: Config) -> Config:
+        calls = CallConfig(kept_bytes=2 * ROW_BYTES + 200)
+        apps = {
+            name: msgspec.structs.replace(app, calls=calls) for name, app in config.apps.items()
+        }
+        return msgspec.structs.replace(config, apps=apps)
+
+    async def test_what_could_not_be_kept_is_not_done(
+        self, shop: Client, counting: Counting, limited: Client
+    ) -> None:
+        first = await ask(shop, "/call/com.count/", key="a")
+        assert (await ask(shop, "/call/com.count/", key="b")).status_code == 200
+        for _ in range(2):
+            refused = await ask(shop, "/call/com.count/", key="c")
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert counting.calls == 2
+        # What is kept is still answered, and another app has room of its own.
+        assert (await ask(shop, "/call/com.count/", key="a")).content == first.content
+        assert (await ask(limited, "/publish/com.ok/", key="c")).status_code == 200
+
+    async def test_of_what_there_is_no_room_for_it_is_kept_that_there_was_one(
+        self, shop: Client, counting: Counting
+    ) -> None:
+        counting.text = "x" * 1000
+        assert (await ask(shop, "/call/com.count/")).status_code == 200
+        assert (await ask(shop, "/call/com.count/")).status_code == 409
+        assert counting.calls == 1
+
+
 class TestInAFile:
     """With a store that can be lost, and found again."""
 
@@ -305,3 +342,50 @@ class TestInAFile:
         await other.stop()
         assert again.content == first.content
         assert counting.calls == 1
+
+
+async def test_a_claim_that_was_kept_though_the_store_said_no_is_withdrawn(
+    shop: Client, counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = KeyRoom.claim
+
+    async def keep_and_refuse(room: KeyRoom, asked: Claim) -> Claimed | None:
+        await claim(room, asked)
+        raise StoreError("it could not be told that this was written")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(KeyRoom, "claim", keep_and_refuse)
+        assert (await ask(shop, "/call/com.count/")).status_code == 503
+
+    async def answered() -> Any:
+        response = await ask(shop, "/call/com.count/")
+        return response.json() if response.status_code == 200 else None
+
+    assert (await eventually(answered))["result"] == 1
+    assert counting.calls == 1
+
+
+async def test_a_claim_that_failed_is_not_withdrawn_from_who_claimed_the_key_since(
+    shop: Client, counting: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    withdrawn = asyncio.Event()
+    withdraw = KeyRoom.withdraw
+
+    async def withdraw_late(room: KeyRoom, claims: Sequence[Claim]) -> None:
+        await eventually(lambda: counting.calls == 1)
+        await withdraw(room, claims)
+        withdrawn.set()
+
+    async def refuse(_room: KeyRoom, _asked: Claim) -> Claimed | None:
+        raise StoreError("for a moment")
+
+    monkeypatch.setattr(KeyRoom, "withdraw", withdraw_late)
+    with monkeypatch.context() as failing:
+        failing.setattr(KeyRoom, "claim", refuse)
+        assert (await ask(shop, "/call/com.count/")).status_code == 503
+    counting.gate = asyncio.Event()
+    first = asyncio.create_task(ask(shop, "/call/com.count/"))
+    await withdrawn.wait()
+    assert (await ask(shop, "/call/com.count/")).status_code == 409
+    counting.gate.set()
+    assert (await first).status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -91,3 +92,33 @@ async def test_a_replay_takes_nothing_of_an_apps_rate(bridge: Bridge, config: Co
     headers = signed(bridge, secret, "bank")
     assert await status(bridge, headers) == 200
     assert await status(bridge, headers) == 401
+
+
+class TestBehindProxies:
+    """Where a proxy names who asked it."""
+
+    @pytest.fixture
+    def config(self, config: Config) -> Config:
+        proxies = (ip_network("127.0.0.1"), ip_network("10.0.0.0/8"))
+        return msgspec.structs.replace(config, trusted_proxies=proxies)
+
+    async def test_the_client_that_a_trusted_proxy_names_is_who_fails(self, bridge: Bridge) -> None:
+        async def asked(*named: str, local: str | None = None) -> int:
+            lines = [("x-forwarded-for", line) for line in named]
+            return await status(bridge, [*token("wrong"), *lines], local=local)
+
+        for number in range(100):
+            assert await asked(f"198.51.100.{number}, 192.0.2.1") == 401
+        # What stands before the last stranger, that one may have chosen.
+        known: list[tuple[str, ...]] = [
+            ("192.0.2.1",),
+            ("192.0.2.9", "192.0.2.1"),
+            ("192.0.2.1, 10.1.2.3",),
+            ("192.0.2.9,::ffff:192.0.2.1 ,10.1.2.3",),
+        ]
+        for named in known:
+            assert await asked(*named) == 429, named
+        for other in ((), ("192.0.2.2",), ("192.0.2.1, 192.0.2.2",), ("192.0.2.1, nonsense",)):
+            assert await asked(*other) == 401, other
+        # Who is no proxy is believed nothing.
+        assert await asked("192.0.2.1", local=ELSEWHERE) == 401

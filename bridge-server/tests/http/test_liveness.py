@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 from aiohttp import web
 
+from support.clients import plain_http
 from support.clocks import FakeClock
 from support.processes import free_port
 from support.servers import CallbackServer, Posted
 from support.waiting import eventually
 from wamp_bridge_server.bridge import Bridge
+from wamp_bridge_server.config import DeliveryConfig, StoreConfig
 from wamp_bridge_server.services.reconciler import Reconciler
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     import httpx
 
@@ -66,6 +71,14 @@ def router_url() -> str:
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+@asynccontextmanager
+async def bridge_of(config: Config) -> AsyncIterator[str]:
+    made = Bridge(config)
+    await made.start()
+    yield made.url
+    await made.stop()
 
 
 @pytest.fixture
@@ -345,3 +358,30 @@ async def test_a_source_is_forgotten_after_a_day_unless_it_is_configured(
     assert await are_all(bank, ["withdrawn"])
     await app.live()
     await clock.until(lambda: are_all(bank, ["live"]))
+
+
+@pytest.mark.parametrize("of", ["plain endpoint", "source"])
+async def test_what_failed_before_a_restart_is_sent_when_its_app_is_back(
+    config: Config, app: Mortal, tmp_path: Path, of: str
+) -> None:
+    later = DeliveryConfig(schedule=(0.0, 3600.0))
+    shop = msgspec.structs.replace(config.apps["shop"], deliveries=later)
+    store = StoreConfig(url=f"sqlite:///{tmp_path / 'bridge.db'}")
+    config = msgspec.structs.replace(config, apps={"shop": shop}, store=store)
+    headers = {"Authorization": "Bearer token-of-shop"}
+    async with bridge_of(config) as url, plain_http(url, headers=headers) as http:
+        if of == "source":
+            await http.post("/announce/", json={"url": app.source, "wait": True})
+        else:
+            await http.post("/subscribe/", json={"endpoints": {"com.a": app.url}})
+        await app.die()
+        await http.post("/publish/com.a/")
+        with closing(sqlite3.connect(tmp_path / "bridge.db")) as other:
+            failed = "SELECT count(*) FROM attempts"
+            await eventually(lambda: other.execute(failed).fetchone() == (1,))
+    if of == "source":
+        await app.live()
+    async with bridge_of(config):
+        if of == "plain endpoint":
+            await app.live()
+        await eventually(lambda: len(app.of_type("event")) == 1)

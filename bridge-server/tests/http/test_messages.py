@@ -238,3 +238,9 @@ async def test_permissions_hold(limited: Client) -> None:
     await limited.post("/call/com.okay/", {"callback": "http://127.0.0.1:9/"}, status=403)
     await limited.post("/publish/com.other/", status=403)
     await limited.post("/call/com.ok/", status=404)
+
+
+@pytest.mark.parametrize("router_url", ["memory:"])
+async def test_what_a_router_does_not_offer_is_422(shop: Client) -> None:
+    problem = await shop.post("/publish/com.t/", {"options": {"retain": True}}, status=422)
+    assert "retain" in problem["detail"]

@@ -67,6 +67,14 @@ async def test_a_source_brings_what_its_manifest_names(shop: Client, app: Callba
     assert (await shop.post("/call/com.a/"))["result"] == "/wamp/rpc/com.a/"
 
 
+async def test_a_manifest_says_how_events_are_delivered(shop: Client, app: CallbackServer) -> None:
+    said = {"schedule": [0, 2.5], "timeout": 5, "dead_letters": 60}
+    app.answering = serving({**manifest(), "topics": {"com.t": {"url": "pub/com.t/", **said}}})
+    await announce(shop, app)
+    (subscription,) = (await shop.get("/subscriptions/"))["subscriptions"]
+    assert said.items() <= subscription.items()
+
+
 async def _are(client: Client, expected: dict[str, str]) -> bool:
     return await states(client) == expected
 
@@ -237,7 +245,7 @@ async def test_many_announcements_at_once_are_one_source(shop: Client, app: Call
     app.answering = serving(manifest(["com.a"]))
     await asyncio.gather(*(announce(shop, app) for _ in range(8)))
     assert len((await shop.get("/sources/"))["sources"]) == 1
-    assert await states(shop) == {"com.a": "live"}
+    await eventually(lambda: _are(shop, {"com.a": "live"}))
 
 
 @pytest.mark.parametrize("url", ["", "x", "ftp://x/", "http://a@b/"])

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from support.waiting import eventually
 from wamp_bridge_server.config import Config, StoreConfig
+from wamp_bridge_server.store import Store, StoreError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,3 +65,37 @@ async def test_a_file_that_is_deleted_and_put_back(
     assert [document["args"] for document in app.of_type("event")] == [[1], [2], [3]]
     await shop.post("/register/", {"endpoints": {"com.f": app.url}})
     assert (await anonymous.get("/health/ready")).json()["store"] == "working"
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_what_an_app_declined_is_removed_as_soon_as_the_store_takes_it(
+    shop: Client, app: CallbackServer, monkeypatch: pytest.MonkeyPatch, *, again: bool
+) -> None:
+    """Unless the app subscribes it anew until then."""
+    monkeypatch.setattr("wamp_bridge_server.services.persistence.PAUSE_SECONDS", 0.05)
+    app.answering = lambda _posted: web.Response(status=410)
+    await shop.post("/subscribe/", {"endpoints": {"com.x": app.url}})
+    apply, refused = Store.apply, 0
+
+    async def refuse(store: Store, **changes: Any) -> None:
+        nonlocal refused
+        if changes.get("delete"):
+            refused += 1
+            raise StoreError("for a while")
+        await apply(store, **changes)
+
+    with monkeypatch.context() as failing:
+        failing.setattr(Store, "apply", refuse)
+        await shop.post("/publish/com.x/")
+        await eventually(lambda: refused > 1)
+        (subscription,) = (await shop.get("/subscriptions/"))["subscriptions"]
+        assert subscription["state"] == "withdrawn"
+        if again:
+            app.answering = lambda _posted: web.Response()
+            await shop.post("/subscribe/", {"endpoints": {"com.x": app.url}})
+
+    async def settled() -> bool:
+        states = [each["state"] for each in (await shop.get("/subscriptions/"))["subscriptions"]]
+        return states == (["live"] if again else [])
+
+    await eventually(settled)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -18,7 +18,8 @@ from support.clients import plain_http
 from support.waiting import eventually
 from wamp_bridge_server.bridge import Bridge
 from wamp_bridge_server.config import Config, RouterConfig, TlsConfig
-from wamp_bridge_server.http import connections
+from wamp_bridge_server.http import handshakes
+from wamp_bridge_server.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -58,7 +59,7 @@ async def ask(bridge: Bridge, authority: Path, most: ssl.TLSVersion | None = Non
 async def test_who_never_agrees_on_tls_is_cut_off(
     bridge: Bridge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(handshakes, "HANDSHAKE_SECONDS", 0.1)
     await bridge.start()
     try:
         place = urlsplit(bridge.url)
@@ -67,6 +68,23 @@ async def test_who_never_agrees_on_tls_is_cut_off(
             assert await reader.read() == b""
         writer.close()
         await writer.wait_closed()
+    finally:
+        await bridge.stop()
+
+
+async def test_who_never_agrees_on_tls_keeps_nobody_out(config: Config, tmp_path: Path) -> None:
+    bridge = Bridge(config, limits=Limits(handshakes=3))
+    await bridge.start()
+    try:
+        place = urlsplit(bridge.url)
+        silent = [await asyncio.open_connection(place.hostname, place.port) for _ in range(5)]
+        async with asyncio.timeout(5):  # which is less than a handshake may take
+            assert [await reader.read() for reader, _ in silent[:2]] == [b"", b""]
+            assert await ask(bridge, tmp_path / "test.crt") == 200
+        for _, writer in silent:
+            writer.close()
+            with suppress(ConnectionResetError):
+                await writer.wait_closed()
     finally:
         await bridge.stop()
 

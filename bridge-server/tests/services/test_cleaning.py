@@ -74,7 +74,7 @@ async def test_calls_and_answers_are_forgotten(monkeypatch: pytest.MonkeyPatch) 
             await told.store.calls.end(
                 Ending(id=name, status="failed", error="e", outcome=b"{}", expires_at=expires_at)
             )
-            await told.store.keys.claim(Claim(name, "f"))
+            await told.store.keys.claim(Claim(name, "f", "shop"))
             answer = KeptAnswer(200, b"", None, expires_at)
             await told.store.keys.settle(Settlement(name, answer))
         cleaning = Cleaning(

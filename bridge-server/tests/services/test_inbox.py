@@ -187,6 +187,22 @@ async def test_a_disk_that_is_full_for_a_while(setting: Setting) -> None:
     assert [record.id for record in page.records] == names
 
 
+async def test_nothing_unforeseen_ends_it(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wamp_bridge_server.tasks.PAUSE_SECONDS", 0.0)
+
+    async def fail(_arrivals: Sequence[Arrival]) -> list[DeliveryRecord | None]:
+        failing.undo()
+        raise RuntimeError("unforeseen")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(setting.store.deliveries, "keep", fail)
+        setting.put(*"ab")
+        await eventually(lambda: setting.outbox.waiting == 2)
+    assert await setting.kept() == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     "limits", [DeliveryConfig(most=2), DeliveryConfig(most_bytes=2)], ids=["number", "bytes"]
 )

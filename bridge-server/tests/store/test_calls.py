@@ -111,13 +111,13 @@ async def test_what_is_pending_outlives_the_store(url: str) -> None:
 
 async def test_a_call_and_its_key_are_kept_together(store: Store) -> None:
     answer = KeptAnswer(202, b"{}", "/calls/c1/", NOW + 3600)
-    await store.keys.claim(Claim("k", "f"))
+    await store.keys.claim(Claim("k", "f", "shop"))
     await store.calls.begin(call("c1"), Settlement("k", answer))
-    assert await store.keys.claim(Claim("k", "f")) == Claimed("f", answer)
-    await store.keys.claim(Claim("l", "f"))
+    assert await store.keys.claim(Claim("k", "f", "shop")) == Claimed("f", answer)
+    await store.keys.claim(Claim("l", "f", "shop"))
     with pytest.raises(StoreError):
         await store.calls.begin(call("c1"), Settlement("l", answer))
-    assert await store.keys.claim(Claim("l", "f")) == Claimed("f", None)
+    assert await store.keys.claim(Claim("l", "f", "shop")) == Claimed("f", None)
 
 
 async def test_expired_calls_are_forgotten_in_bites(store: Store) -> None:

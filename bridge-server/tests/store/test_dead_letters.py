@@ -81,7 +81,7 @@ async def test_as_they_are_listed(letters: Store) -> None:
 
 
 async def test_counted_by_app(letters: Store) -> None:
-    counts = await letters.dead_letters.counts()
+    counts = (await letters.deliveries.counts()).dead
     assert counts == [LaneCount("bank", "", 1, 5), LaneCount("shop", "", 3, 15)]
 
 
@@ -110,7 +110,7 @@ async def test_deleted_in_bites_with_their_attempts(letters: Store) -> None:
         answer=None,
         due_at=None,
     )
-    await letters.deliveries.failed([attempt])
+    await letters.deliveries.settle(failed=[attempt])
     assert await letters.dead_letters.attempts("m5") == [attempt]
     bites = [await letters.dead_letters.delete(ALL, number=3) for _ in range(3)]
     assert bites == [(3, 15), (1, 5), (0, 0)]

@@ -82,7 +82,7 @@ async def test_a_publication_is_kept_once_for_each_subscription(store: Store) ->
     ]
     kept = await store.deliveries.keep(arrivals)
     assert [record and record.id for record in kept] == ["a", "b", None, "d"]
-    await store.deliveries.arrived([record.seq for record in kept if record is not None], [])
+    await store.deliveries.settle(arrived=[record.seq for record in kept if record is not None])
     again = await store.deliveries.keep([Arrival(delivery("e"), "sub_1", 7)])
     assert again == [None]
 
@@ -97,18 +97,18 @@ async def test_received_publications_are_forgotten_in_bites(store: Store) -> Non
 
 async def test_what_arrived_is_gone_with_its_attempts(store: Store) -> None:
     first, second = await keep(store, *"ab")
-    await store.deliveries.failed([failure(first, 30.0), failure(first, 40.0, number=2)])
+    await store.deliveries.settle(failed=[failure(first, 30.0), failure(first, 40.0, number=2)])
     assert await rows_of(store, attempts) == 2
     page = await store.deliveries.due("shop", "sub_1", 40.0, number=1, size=1, but=[])
     assert [record.attempts for record in page.records] == [2]
-    await store.deliveries.arrived([first.seq, second.seq], [first.seq])
+    await store.deliveries.settle(arrived=[first.seq, second.seq], tried=[first.seq])
     assert await store.deliveries.lanes() == []
     assert await rows_of(store, attempts) == 0
 
 
 async def test_what_failed_comes_when_it_is_due(store: Store) -> None:
     first, second, third = await keep(store, *"abc")
-    await store.deliveries.failed([failure(first, 40.0), failure(second, 30.0)])
+    await store.deliveries.settle(failed=[failure(first, 40.0), failure(second, 30.0)])
     rooms = store.deliveries
     page = await rooms.due("shop", "sub_1", 29.0, but=[], **ALL)
     assert (page.records, page.last) == ([], 30.0)
@@ -124,7 +124,7 @@ async def test_what_failed_comes_when_it_is_due(store: Store) -> None:
 
 async def test_what_failed_is_hastened_in_bites(store: Store) -> None:
     kept = await keep(store, *"abc")
-    await store.deliveries.failed([failure(r, 100.0 - r.seq) for r in kept])
+    await store.deliveries.settle(failed=[failure(r, 100.0 - r.seq) for r in kept])
     bites = [await store.deliveries.hasten("shop", "sub_1", number=2) for _ in range(3)]
     assert bites == [2, 1, 0]
     page = await store.deliveries.due("shop", "sub_1", 1.0, but=[], **ALL)
@@ -144,7 +144,7 @@ async def test_a_lane_is_given_up_in_bites(store: Store) -> None:
         LaneCount("shop", "sub_1", 1, 1),
         LaneCount("shop", "sub_2", 1, 5),
     ]
-    assert await store.dead_letters.counts() == [LaneCount("shop", "", 3, 3)]
+    assert (await store.deliveries.counts()).dead == [LaneCount("shop", "", 3, 3)]
 
 
 async def test_lanes_are_counted_without_reading_what_waits(store: Store) -> None:
@@ -175,7 +175,7 @@ async def test_many_at_once(store: Store, number: int) -> None:
     kept = [r for r in await store.deliveries.keep(arrivals) if r is not None]
     assert [record.id for record in kept] == [f"m{n}" for n in range(number)]
     assert [record.seq for record in kept] == sorted(record.seq for record in kept)
-    await store.deliveries.arrived([record.seq for record in kept], [])
+    await store.deliveries.settle(arrived=[record.seq for record in kept])
     assert await store.deliveries.lanes() == []
 
 

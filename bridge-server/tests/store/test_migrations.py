@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +16,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
 from wamp_bridge_server.store import Store, StoreError
-from wamp_bridge_server.store.migrate import VERSION_TABLE, migrations
-from wamp_bridge_server.store.schema import metadata
+from wamp_bridge_server.store.migrate import migrations
+from wamp_bridge_server.store.schema import NEWEST, VERSION_TABLE, metadata
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,9 +29,8 @@ async def test_the_migrations_make_what_the_tables_say(url: str) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
         assert compare_metadata(context, metadata) == []
-        assert set(context.get_current_heads()) == set(
-            ScriptDirectory.from_config(migrations()).get_heads()
-        )
+        assert context.get_current_heads() == (NEWEST,)
+        assert ScriptDirectory.from_config(migrations()).get_heads() == [NEWEST]
         found = inspect(connection)
         indexes = {index["name"] for table in metadata.tables for index in found.get_indexes(table)}
     engine.dispose()
@@ -86,4 +86,12 @@ async def test_a_migration_that_fails_leaves_nothing(
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
     connection.close()
+    await (await Store.open(url)).close()
+
+
+async def test_a_store_that_is_up_to_date_is_opened_without_alembic(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await (await Store.open(url)).close()
+    monkeypatch.setitem(sys.modules, "wamp_bridge_server.store.migrate", None)
     await (await Store.open(url)).close()

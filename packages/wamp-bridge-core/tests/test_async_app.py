@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,14 +12,21 @@ import pytest
 from support.plain_server import PlainServer, Reply, plain_server
 from wamp_bridge.core import (
     AsyncWampBridgeBase,
+    BlockedLoop,
+    Bridge,
     BridgeApp,
+    BridgeError,
     ConfigurationError,
+    Endpoint,
+    InvocationEnvelope,
     Outcome,
     Response,
+    Settings,
+    WampBridgeBase,
     error_of_status,
     generate_secret,
 )
-from wamp_bridge.core.testing import SignedBridge, read_answer
+from wamp_bridge.core.testing import SignedBridge, read_answer, signed_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,9 +76,46 @@ async def test_closing_gives_the_connections_of_both_kinds_back(
     wamp: AsyncWampBridgeBase, server: PlainServer
 ) -> None:
     for _ in range(2):
-        assert (await wamp.call("f"), wamp.bridge.call("f")) == (3, 3)
+        assert await wamp.call("f") == await asyncio.to_thread(wamp.bridge.call, "f") == 3
         await wamp.aclose()
     assert len({asked.client for asked in server.asked}) == 4
+
+
+async def test_nothing_waits_in_the_thread_of_a_loop(
+    wamp: AsyncWampBridgeBase, server: PlainServer
+) -> None:
+    for ask in (wamp.bridge.call, wamp.bridge.publish):
+        with pytest.raises(BlockedLoop, match=r"write `await call\(\.\.\.\)`"):
+            ask("f")
+    with pytest.raises(BlockedLoop):
+        wamp.bridge.announce()
+    assert not server.asked
+
+
+async def test_a_handler_that_would_hold_the_loop_up_is_told_of_in_the_log(
+    wamp: AsyncWampBridgeBase, server: PlainServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    wamp.configure(
+        {"WAMP_BRIDGE_URL": server.url, "WAMP_BRIDGE_TOKEN": "t"}, {"WAMP_BRIDGE_SECRET": SECRET}
+    )
+
+    @wamp.rpc()
+    async def f() -> None:
+        wamp.bridge.publish("t")
+
+    envelope = InvocationEnvelope(Endpoint("f"), "f", [], {}, {})
+    answer = await wamp.handle_async(signed_request(envelope, secrets=[SECRET], path="rpc/f/"))
+    with pytest.raises(BridgeError, match="the handler failed"):
+        read_answer(answer)
+    assert "write `await call(...)`" in caplog.text
+
+
+async def test_a_loop_that_serves_one_request_alone_may_be_held_up(server: PlainServer) -> None:
+    settings = {"WAMP_BRIDGE_URL": server.url, "WAMP_BRIDGE_TOKEN": "t"}
+    with closing(WampBridgeBase(settings)) as wamp:
+        assert wamp.call("f") == 3
+    with Bridge(Settings(url=server.url, token="t")) as bridge:
+        assert bridge.call("f") == 3
 
 
 async def test_a_callback_must_be_one_of_the_app(

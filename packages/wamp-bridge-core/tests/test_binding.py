@@ -247,7 +247,7 @@ def test_what_is_given_by_position_alone_is_no_name() -> None:
 
 
 def divided(function: Callable[..., Any]) -> Parameters | None:
-    return Parameters.divided(function, lambda parameter: parameter.annotation is Visit)
+    return Parameters.divided(function, classes=(Visit,))
 
 
 class Visit:

@@ -141,6 +141,15 @@ def test_the_manifest_says_what_is_served_and_where() -> None:
     assert SignedBridge(dispatcher.dispatch, [SECRET]).manifest() == expected
 
 
+def test_the_manifest_says_how_events_are_delivered() -> None:
+    own = Registry()
+    own.sub("t", schedule=(0, 2.5), timeout=5, dead_letters=60)(lambda: None)
+    topics = SignedBridge(
+        Dispatcher(own, Settings(secrets=(SECRET,))).dispatch, [SECRET]
+    ).manifest()["topics"]
+    assert {"schedule": [0, 2.5], "timeout": 5, "dead_letters": 60}.items() <= topics["t"].items()
+
+
 def test_a_manifest_that_can_not_be_is_an_error_in_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -271,8 +271,8 @@ def test_what_is_registered_by_name_is_remembered(app: WampBridgeBase) -> None:
 
 
 def test_what_a_fake_can_not_do_fails(app: WampBridgeBase) -> None:
-    request = Outgoing("DELETE", "dead-letters/", None, 1.0, repeatable=False)
-    with pytest.raises(UnexpectedRequest, match="dead-letters/"), FakeBridge() as bridge:
+    request = Outgoing("DELETE", "registrations/r1/", None, 1.0, repeatable=False)
+    with pytest.raises(UnexpectedRequest, match="registrations/r1/"), FakeBridge() as bridge:
         bridge.answer(app.settings, request)
 
 

@@ -51,6 +51,13 @@ def test_names_come_from_functions_or_are_given() -> None:
     assert table.topics["sold"].match == "prefix"
 
 
+def test_how_events_are_delivered_is_said_with_a_topic() -> None:
+    registry = Registry()
+    registry.sub("sold", schedule=(0, 2.5), timeout=3600, dead_letters=0)(lambda: None)
+    (handler,) = registry.table().topics.values()
+    assert handler.options == {"schedule": [0, 2.5], "timeout": 3600, "dead_letters": 0}
+
+
 def test_what_is_declared_later_is_in_the_next_table() -> None:
     registry = Registry()
     assert registry.is_empty
@@ -133,6 +140,28 @@ def test_names_that_are_no_uris_are_refused_where_they_are_declared() -> None:
 def test_options_that_can_not_be_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         Registry().rpc("f", **options)(lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"schedule": 5}, "schedule must be a list"),
+        ({"schedule": "5"}, "schedule must be a list"),
+        ({"schedule": []}, "1 to 100 waits"),
+        ({"schedule": [0] * 101}, "1 to 100 waits"),
+        ({"schedule": [0, -1]}, r"schedule\[1\] must be 0 to 2592000 seconds"),
+        ({"schedule": [float("nan")]}, r"schedule\[0\]"),
+        ({"schedule": [True]}, r"schedule\[0\]"),
+        ({"timeout": 0.05}, r"timeout must be 0\.1 to 3600 seconds"),
+        ({"timeout": 3601}, "timeout"),
+        ({"timeout": "5"}, "timeout"),
+        ({"dead_letters": -1}, "dead_letters must be 0 to 315360000 seconds"),
+        ({"dead_letters": float("inf")}, "dead_letters"),
+    ],
+)
+def test_deliveries_that_can_not_be_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        Registry().sub("t", **options)
 
 
 def test_a_decorator_without_parentheses_says_so() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from wamp_bridge.core import (
     ApplicationError,
+    Bridge,
     BridgeError,
     BridgeUnreachable,
     CallTimeout,
@@ -335,6 +336,38 @@ def test_endpoints_take_the_prefix_too() -> None:
     assert body_of(request) == {"endpoints": {"com.shop.f": "http://h/f"}}
     with pytest.raises(TypeError):
         operations.unregister(SETTINGS, "f", None)
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda bridge: bridge.call(None), "procedure must be a text, not None"),
+        (lambda bridge: bridge.publish(b"t"), "topic must be a text, not bytes"),
+        (lambda bridge: bridge.call("f", [1], 2), "kwargs must be a mapping, not int"),
+        (lambda bridge: bridge.publish("t", options=["x"]), "options must be a mapping, not list"),
+        (lambda bridge: bridge.call("f", timeout="5"), "timeout must be a number of seconds"),
+        (lambda bridge: bridge.call("f", callback=f), "callback must be a text, not function"),
+        (lambda bridge: bridge.publish("t", idempotency_key=17), "idempotency_key must be a text"),
+        (lambda bridge: bridge.read_call(None), "call must be a text, not None"),
+        (lambda bridge: bridge.register(["f"]), "endpoints must be a mapping of names to what"),
+        (lambda bridge: bridge.register({1: "http://h/"}), "a name in endpoints must be a text"),
+        (lambda bridge: bridge.subscribe(None), "endpoints must be a mapping of names to what"),
+        (
+            lambda bridge: bridge.subscribe({"t": None}),
+            r"endpoints\['t'\] must be a text, not None",
+        ),
+        (lambda bridge: bridge.unregister(None), "endpoints must be a list of names, not None"),
+        (lambda bridge: bridge.unsubscribe([1]), r"endpoints\[0\] must be a text, not int"),
+        (lambda bridge: bridge.heartbeat("f"), "endpoints must be a list of names, not str"),
+        (lambda bridge: bridge.replay_dead_letters(3), "identifier must be a text, not int"),
+    ],
+)
+def test_an_argument_of_another_kind_is_named(ask: Any, message: str) -> None:
+    with Bridge(SETTINGS) as bridge, pytest.raises(TypeError, match=message):
+        ask(bridge)
+
+
+def f() -> None: ...
 
 
 def test_lists_are_read_page_by_page() -> None:

@@ -36,7 +36,7 @@ async def stock(product: str, *, details: InvocationDetails) -> dict[str, int]:
     return {product: 3}
 
 
-@sub(ordered=True, fanout=True, concurrency=1)
+@sub(ordered=True, fanout=True, concurrency=1, schedule=(0, 2.5), timeout=5, dead_letters=60)
 @once
 def sold(product: str, details: EventDetails) -> None:
     assert_type(details.delivery_id, str)

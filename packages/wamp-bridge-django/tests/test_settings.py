@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 import respx
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.test.utils import setup_test_environment, teardown_test_environment
 
 from wamp_bridge.adapters import django as adapter
 from wamp_bridge.adapters.django import WampBridge
 from wamp_bridge.adapters.django._settings import DjangoSettings
-from wamp_bridge.core import BridgeError, ConfigurationError
+from wamp_bridge.core import BlockedLoop, BridgeError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,13 +99,26 @@ async def test_a_callback_is_given_by_its_name(wamp: WampBridge) -> None:
         202, json={"id": "c", "status": "pending"}
     )
     wamp.callback("settled")(lambda _outcome: None)
-    assert wamp.call("com.slow", callback="settled").id == "c"
+    assert (await asyncio.to_thread(lambda: wamp.call("com.slow", callback="settled"))).id == "c"
     assert (await wamp.acall("com.slow", callback="settled")).id == "c"
     await wamp.async_bridge.aclose()
     for call in route.calls:
         asked = json.loads(call.request.content)
         assert asked["callback"] == "http://shop.test/wamp/callback/settled/"
     with pytest.raises(BridgeError, match="unsettled"):
-        wamp.call("com.slow", callback="unsettled")
+        await asyncio.to_thread(lambda: wamp.call("com.slow", callback="unsettled"))
     with pytest.raises(BridgeError, match="unsettled"):
         await wamp.acall("com.slow", callback="unsettled")
+
+
+@respx.mock
+async def test_code_on_a_loop_does_not_wait_in_its_thread(
+    wamp: WampBridge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for ask in (wamp.call, wamp.publish, partial(wamp.publish, on_commit=True)):
+        with pytest.raises(BlockedLoop, match=r"`await apublish\(\.\.\.\)`"):
+            ask("t")
+    respx.post("http://bridge.test/publish/com.shop.t/").respond(json={"publication": 7})
+    assert await sync_to_async(wamp.publish)("t") == 7
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+    assert wamp.publish("t") == 7

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import respx
 from asgiref.sync import sync_to_async
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connections, transaction
 from django.test import RequestFactory
@@ -17,6 +17,7 @@ from django.test import RequestFactory
 from wamp_bridge.core import (
     ApplicationError,
     BridgeError,
+    ConfigurationError,
     InvalidURI,
     InvalidValue,
     Request,
@@ -112,6 +113,36 @@ def test_only_the_databases_that_are_atomic_are(
     assert bridge.invoke("com.shop.write", ["a"]) == [False, True]
     atomic_requests(on=True)
     assert bridge.invoke("com.shop.only_default") == [True, False]
+
+
+NON_ATOMIC = transaction.non_atomic_requests(using="other")
+
+
+@pytest.mark.parametrize("login_required", [False, True])
+@pytest.mark.parametrize("is_above", [False, True])
+def test_a_handler_is_left_out_of_transactions_above_rpc_as_below(
+    login_required: bool,
+    is_above: bool,
+    wamp: WampBridge,
+    bridge: SignedBridge,
+    atomic_requests: Callable[..., None],
+    configure: Callable[..., None],
+) -> None:
+    configure(get_user=lambda *_who: User(username="ann"))
+
+    def within() -> list[bool]:
+        return [connections[alias].in_atomic_block for alias in connections]
+
+    async def awithin() -> list[bool]:
+        return await sync_to_async(within)()
+
+    for function in (within, awithin):
+        declare = wamp.rpc(login_required=login_required)
+        decorate = (NON_ATOMIC, declare) if is_above else (declare, NON_ATOMIC)
+        decorate[0](decorate[1](function))
+    atomic_requests(on=True)
+    assert bridge.invoke("com.shop.within") == [True, False]
+    assert bridge.invoke("com.shop.awithin") == [True, False]
 
 
 def test_connections_are_closed_after_a_delivery(wamp: WampBridge, secret: str) -> None:
@@ -240,3 +271,14 @@ def test_a_bridge_that_is_away_when_the_transaction_commits_is_logged_and_undoes
             wamp.publish("sold")
     assert names() == ["a"]
     assert "the bridge could not be reached" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("missing", "message"), [("url", "WAMP_BRIDGE_URL"), ("token", "WAMP_BRIDGE_(TOKEN|APP)")]
+)
+def test_without_a_bridge_nothing_waits_for_the_transaction(
+    wamp: WampBridge, configure: Callable[..., None], missing: str, message: str
+) -> None:
+    configure(**{missing: None})
+    with pytest.raises(ConfigurationError, match=message), transaction.atomic():
+        wamp.publish("sold", on_commit=True)

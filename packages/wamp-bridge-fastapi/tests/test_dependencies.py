@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import pytest
-from fastapi import BackgroundTasks, Depends, FastAPI, Header, HTTPException, Request
+from fastapi import (
+    BackgroundTasks,
+    Body,
+    Cookie,
+    Depends,
+    FastAPI,
+    File,
+    Form,
+    Header,
+    HTTPException,
+    Path,
+    Query,
+    Request,
+)
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBearer
 
@@ -236,3 +249,19 @@ async def test_without_a_request_of_fastapi_it_is_told_what_lacks(
     assert answer.status == 500
     assert isinstance(answer.error, ConfigurationError)
     assert "request" in caplog.text
+
+
+def test_what_marks_a_part_of_an_http_request_is_refused(wamp: WampBridge) -> None:
+    for mark in (Query(), Header(), Path(), Cookie(), Body(), Form(), File()):
+        name = type(mark).__name__
+
+        def by_default(first: int, page: Any = mark) -> None: ...
+
+        async def annotated(first: int, page: int = 1) -> None: ...
+
+        annotated.__annotations__["page"] = Annotated[int, mark]
+        for function in (by_default, annotated):
+            for declare in (wamp.rpc(), wamp.sub()):
+                with pytest.raises(ConfigurationError, match=rf"'page' is marked {name}\(\)"):
+                    declare(function)
+    assert wamp.registry.is_empty

@@ -84,6 +84,16 @@ def is_never(address: Address) -> bool:
     return any(form in network for form in forms for network in NEVER)
 
 
+def is_never_all(network: Network) -> bool:
+    """Whether a network holds nothing but such addresses, as far as its prefix tells."""
+    if network.num_addresses == 1:
+        return is_never(network.network_address)
+    return any(
+        isinstance(network, type(never)) and network.subnet_of(never)  # type: ignore[arg-type]
+        for never in NEVER
+    )
+
+
 def is_routable(address: Address) -> bool:
     """Whether it is one of the Internet, in whichever form."""
     address = plain(address)

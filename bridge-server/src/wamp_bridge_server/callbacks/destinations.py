@@ -13,7 +13,7 @@ import re
 import socket
 import time
 from ipaddress import ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 import structlog
@@ -23,6 +23,7 @@ from wamp_bridge_server.callbacks.addresses import (
     address_of,
     embedded,
     is_never,
+    is_never_all,
     is_of_this_machine,
     is_routable,
     plain,
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
     from aiohttp import AddrInfoType
 
-    from wamp_bridge_server.config import CallbackRule
+    from wamp_bridge_server.callbacks.addresses import Network
+    from wamp_bridge_server.config import CallbackRule, Config
 
 WEB_PORTS = frozenset({80, 443})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -74,6 +76,15 @@ class Own:
         }
         self._due = -math.inf
         self._asking = asyncio.Lock()
+
+    @classmethod
+    def of(cls, config: Config) -> Self:
+        """Those of a bridge: its listener and its router. The store has no address."""
+        parts = urlsplit(config.router.url)
+        port = parts.port or {"ws": 80, "wss": 443}.get(parts.scheme)
+        own = cls([(parts.hostname, port)] if parts.hostname and port else [])
+        own.listens([(config.listen.host, config.listen.port)])
+        return own
 
     def listens(self, addresses: Iterable[tuple[str, int]]) -> None:
         """Say where the bridge listens."""
@@ -217,19 +228,35 @@ class Destinations:
         )
 
 
+def is_never_used(rule: CallbackRule, own: Own) -> bool:
+    """Whether all that a rule of a configuration names is never admitted."""
+    if rule.network is None:
+        return rule.port is not None and own.named(rule.host or "", rule.port)
+    network, port = _unmapped(rule.network), rule.port
+    if is_never_all(network):
+        return True
+    alone = network.num_addresses == 1 and port is not None
+    return alone and own.holds(network.network_address, port or 0)
+
+
 def _covers(rule: CallbackRule, address: Address) -> bool:
     """Whether a network holds an address, or the one that it stands for."""
-    network = rule.network
-    if network is None:
+    if rule.network is None:
         return False
-    mapped = plain(network.network_address)
-    if mapped.version != network.version and network.prefixlen >= _MAPPED_BITS:
-        network = ip_network((int(mapped), network.prefixlen - _MAPPED_BITS))
+    network = _unmapped(rule.network)
     carried = embedded(address)
     if carried and all(each in network for each in carried):
         return True
     # A range of IPv6 opens no way into private networks of IPv4 that nobody thought of.
     return address in network and all(is_routable(each) for each in carried)
+
+
+def _unmapped(network: Network) -> Network:
+    """The network of IPv4 for the form that maps it into IPv6."""
+    mapped = plain(network.network_address)
+    if mapped.version != network.version and network.prefixlen >= _MAPPED_BITS:
+        return ip_network((int(mapped), network.prefixlen - _MAPPED_BITS))
+    return network
 
 
 def _name(host: str) -> str:

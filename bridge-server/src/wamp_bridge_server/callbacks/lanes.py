@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from wamp_bridge_server.callbacks.recipients import Recipient
-    from wamp_bridge_server.store import DeliveryRecord
+    from wamp_bridge_server.store import DeliveryRecord, LaneCount
 
 HAND = 100
 """How many of a lane are in memory at most; more where its recipient takes more at once."""
@@ -115,6 +115,12 @@ class Lane:
         return (*self.running, *self.unsettled, *(record.seq for record in self.hand))
 
     @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """What is being done for it."""
+        others = (self.reading, self.ending)
+        return [*self.running.values(), *(task for task in others if task is not None)]
+
+    @property
     def quiet(self) -> bool:
         """Whether nothing is on its way, and nothing known that the store is not told."""
         return not self.running and not self.unsettled and self.reading is None
@@ -135,6 +141,10 @@ class Lane:
     def limit(self) -> int:
         """How many may be in hand."""
         return max(HAND, 2 * self.width)
+
+    def counted(self, count: LaneCount | None) -> None:
+        """Take note of how much waits in it, as the store counted."""
+        self.number, self.size = (count.number, count.size) if count is not None else (0, 0)
 
     def start_over(self) -> None:
         """Read what waits from its beginning, as soon as nothing is on its way."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,11 +17,12 @@ from typing import TYPE_CHECKING
 import structlog
 
 from wamp_bridge_server.callbacks.attempts import Failed, attempt
+from wamp_bridge_server.callbacks.counting import Counting
 from wamp_bridge_server.callbacks.lanes import Hands, Lane
 from wamp_bridge_server.callbacks.pages import read_more
 from wamp_bridge_server.callbacks.schedule import wait_before
 from wamp_bridge_server.callbacks.settling import Outcome, Settling
-from wamp_bridge_server.callbacks.stock import Stock
+from wamp_bridge_server.callbacks.stock import Stocks
 from wamp_bridge_server.store import FailedAttempt, StoreError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from wamp_bridge_server.callbacks.recipients import Directory, Recipient
     from wamp_bridge_server.callbacks.sender import Sender
     from wamp_bridge_server.store import DeliveryRecord, LaneCount, Store
+    from wamp_bridge_server.store.deliveries import Counts
 
 TAKEN_BACK = "its endpoint was taken back"
 
@@ -55,6 +56,7 @@ class Outbox:
 
     Attributes:
         stocks: How many deliveries each app has.
+        counting: Counts them anew.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class Outbox:
         declined: Callable[[Recipient], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.stocks: defaultdict[str, Stock] = defaultdict(Stock)
+        self.stocks = Stocks()
         self._sender = sender
         self._store = store
         self._directory = directory
@@ -76,7 +78,8 @@ class Outbox:
         self._hands = Hands()
         self._readers = asyncio.Semaphore(_READERS)
         self._hurried: set[asyncio.Task[None]] = set()
-        self._settling = Settling(store.deliveries, self._settled)
+        self.counting = Counting(store, self._recounted)
+        self._settling = Settling(store.deliveries, self._settled, self.counting.doubt)
         self._closing = False
 
     @property
@@ -86,11 +89,7 @@ class Outbox:
 
     async def load(self) -> None:
         """Count what the store kept, before anything new comes. Raises `StoreError`."""
-        for count in await self._store.deliveries.lanes():
-            self._backlog[count.app, count.lane] = count
-            self.stocks[count.app].wait(count.number, count.size)
-        for count in await self._store.dead_letters.counts():
-            self.stocks[count.app].bury(count.number, count.size)
+        self._counted(await self._store.deliveries.counts())
 
     def start(self) -> None:
         """Begin to send what the store kept. The recipients are known."""
@@ -117,6 +116,8 @@ class Outbox:
             resting = lane.recipient is None or lane.recipient.resting
             lane.told(record, room=not resting and self._hands.room)
             touched[lane] = None
+        if again:
+            self.counting.doubt()  # it may have been counted since then
         for lane in touched:
             self._pump(lane)
 
@@ -173,10 +174,7 @@ class Outbox:
         """Stop sending. An attempt that is cut doesn't count; what waits, waits in the store."""
         self._closing = True
         lanes = [*self._lanes.values()]
-        tasks = [task for lane in lanes for task in lane.running.values()]
-        tasks += [lane.reading for lane in lanes if lane.reading is not None]
-        tasks += [lane.ending for lane in lanes if lane.ending is not None]
-        tasks += self._hurried
+        tasks = [*self._hurried, *(task for lane in lanes for task in lane.tasks)]
         for lane in lanes:
             if lane.timer is not None:
                 lane.timer.cancel()
@@ -185,7 +183,18 @@ class Outbox:
         await asyncio.gather(*tasks, return_exceptions=True)
         if left := await self._settling.close(_SETTLING_SECONDS):
             log.warning("deliveries will be made again", deliveries=left, reason="store fails")
+        await self.counting.close()
         self._lanes.clear()
+
+    def _counted(self, counts: Counts) -> None:
+        self.stocks.counted(counts)
+        self._backlog = {(count.app, count.lane): count for count in counts.waiting}
+        for lane in self._lanes.values():
+            lane.counted(self._backlog.pop((lane.app, lane.name), None))
+
+    def _recounted(self, counts: Counts) -> None:
+        self._counted(counts)
+        self.start()  # what was thought to be nothing
 
     # Lanes.
 
@@ -377,6 +386,7 @@ class Outbox:
                 lane.app, lane.name, TAKEN_BACK, self._clock(), number=_BITE, but=held
             )
         except StoreError:  # which the store has told of
+            self.counting.doubt()
             await asyncio.sleep(_AGAIN_SECONDS)
             return
         if not number:

@@ -7,9 +7,12 @@ so their lanes don't read them; and where the store takes nothing for long, noth
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from wamp_bridge_server.store import StoreError
+from wamp_bridge_server.tasks import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,15 +36,23 @@ class Settling:
     Args:
         deliveries: Where.
         settled: Told of each when it is written.
+        doubt: Told when some are written that may have been before.
     """
 
-    def __init__(self, deliveries: Deliveries, settled: Callable[[Outcome], None]) -> None:
+    def __init__(
+        self,
+        deliveries: Deliveries,
+        settled: Callable[[Outcome], None],
+        doubt: Callable[[], None],
+    ) -> None:
         self._deliveries = deliveries
         self._settled = settled
-        self._waiting: list[Outcome] = []
+        self._doubt = doubt
+        self._again = False
+        self._waiting: deque[Outcome] = deque()
         self._something = asyncio.Event()
         self._closing = False
-        self._task = asyncio.create_task(self._run(), name="settling deliveries")
+        self._task = lasting(self._run, "settling deliveries")
 
     @property
     def full(self) -> bool:
@@ -72,27 +83,30 @@ class Settling:
                 if not self._closing:
                     await asyncio.sleep(_LINGER_SECONDS)
                 continue
-            batch = self._waiting[:_BATCH]
+            batch = [*islice(self._waiting, _BATCH)]
+            again, self._again = self._again, True  # it may be written, whatever the store says
             try:
                 await self._write(batch)
             except StoreError:  # which the store has told of
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
-            del self._waiting[: len(batch)]
             for outcome in batch:
+                self._waiting.popleft()
                 left = outcome.lane.unsettled.pop(outcome.seq) - 1
                 if left:
                     outcome.lane.unsettled[outcome.seq] = left
                 self._settled(outcome)
+            self._again = False
+            if again:
+                self._doubt()
 
     async def _write(self, batch: list[Outcome]) -> None:
-        failed = [outcome.failed for outcome in batch if outcome.failed is not None]
-        if failed:
-            await self._deliveries.failed(failed)
         arrived = [outcome for outcome in batch if outcome.failed is None]
-        if arrived:
-            seqs = [outcome.seq for outcome in arrived]
-            await self._deliveries.arrived(seqs, [o.seq for o in arrived if o.tried])
+        await self._deliveries.settle(
+            arrived=[outcome.seq for outcome in arrived],
+            tried=[outcome.seq for outcome in arrived if outcome.tried],
+            failed=[outcome.failed for outcome in batch if outcome.failed is not None],
+        )
 
 
 class Outcome:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wamp_bridge_server.config import DeliveryConfig
+    from wamp_bridge_server.store.deliveries import Counts
 
 
 @dataclass(slots=True)
@@ -46,3 +48,19 @@ class Stock:
         """So many more are dead letters; or fewer, where negative."""
         self.dead += number
         self.dead_bytes += size
+
+
+class Stocks(defaultdict[str, Stock]):
+    """The stocks of all apps, by their names."""
+
+    def __init__(self) -> None:
+        super().__init__(Stock)
+
+    def counted(self, counts: Counts) -> None:
+        """Take note of how much there is, as the store counted."""
+        for stock in self.values():
+            stock.waiting = stock.waiting_bytes = stock.dead = stock.dead_bytes = 0
+        for count in counts.waiting:
+            self[count.app].wait(count.number, count.size)
+        for count in counts.dead:
+            self[count.app].bury(count.number, count.size)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wamp_bridge_server.callbacks.destinations import Own, is_never_used
 from wamp_bridge_server.cli._failures import Refusal
 from wamp_bridge_server.cli._options import config_option, read_config
 from wamp_bridge_server.config import ConfigError, checks, hash_token, read_reference
@@ -51,6 +52,8 @@ def command(context: click.Context, config: Path | None, reference: str | None) 
     click.echo(f"  store   {found.store.url}")
     for app in found.apps.values():
         click.echo(f"  app     {app.name}: {_summary(app)}")
+        for place in _places_in_vain(app, Own.of(found)):
+            click.echo(f"          no callback ever goes to {place}, whatever this says")
     if owner is not None:
         click.echo(f"  token   is one of {owner}")
 
@@ -70,6 +73,11 @@ def _summary(app: AppConfig) -> str:
     if app.router_auth:
         parts.append(f"at the router by {app.router_auth.method}")
     return ", ".join(parts)
+
+
+def _places_in_vain(app: AppConfig, own: Own) -> list[str]:
+    """The places that its `callbacks` name for nothing."""
+    return [str(rule) for rule in app.callbacks or () if is_never_used(rule, own)]
 
 
 def _live(credentials: Sequence[Token | Secret], what: str) -> str:

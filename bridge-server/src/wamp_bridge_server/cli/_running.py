@@ -79,6 +79,7 @@ async def running(config: Config, *, taken: type[Failure] = Failure) -> AsyncIte
         Failure: It can't be started.
     """
     log.debug("starting")
+    gc.disable()  # hardly anything of what a start makes is to be thrown away
     # A second of imports, which help and a refused configuration need not wait for.
     from wamp_bridge_server.bridge import Bridge  # noqa: PLC0415
     from wamp_bridge_server.store import StoreError  # noqa: PLC0415
@@ -90,6 +91,8 @@ async def running(config: Config, *, taken: type[Failure] = Failure) -> AsyncIte
         raise Failure(str(error)) from error
     except OSError as error:
         raise taken(f"can't listen on {config.listen}: {_reason(error)}") from error
+    finally:
+        gc.enable()
     # What was made so far stays, and what requests make mostly goes by itself. Python's own
     # thresholds make the decoding of a large body three times as slow.
     gc.freeze()

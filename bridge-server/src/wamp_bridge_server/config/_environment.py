@@ -44,6 +44,7 @@ _AUTH: dict[Path, Shape] = {
 _ROOT: dict[Path, Shape] = {
     ("listen",): "text",
     ("public_urls",): "list",
+    ("trusted_proxies",): "list",
     ("router",): "table",
     ("router", "url"): "text",
     ("router", "realm"): "text",
@@ -76,6 +77,7 @@ _APP: dict[Path, Shape] = {
     ("calls",): "table",
     ("calls", "keep"): "value",
     ("calls", "running"): "value",
+    ("calls", "kept_bytes"): "value",
     ("deliveries",): "table",
     ("deliveries", "schedule"): "value",
     ("deliveries", "jitter"): "value",

@@ -157,6 +157,16 @@ class CallbackRule(msgspec.Struct, frozen=True, kw_only=True):
     network: IPv4Network | IPv6Network | None = None
     port: int | None = None
 
+    def __str__(self) -> str:
+        """As it is written in a configuration."""
+        port = "*" if self.port is None else self.port
+        if self.network is None:
+            return f"{self.host}:{port}"
+        address, _, bits = str(self.network).partition("/")
+        place = f"[{address}]" if self.network.version == 6 else address  # noqa: PLR2004 - of IP
+        whole = int(bits) == self.network.max_prefixlen
+        return f"{place}:{port}" if whole else f"{place}/{bits}:{port}"
+
 
 class CrossbarKey(msgspec.Struct, frozen=True, kw_only=True):
     """What Crossbar's HTTP clients sign their query with: the key names it, the secret signs."""
@@ -166,13 +176,15 @@ class CrossbarKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """An app's asynchronous calls.
+    """What is kept of an app's calls.
 
-    Each is kept for `keep` seconds after its end. `running` are how many may be under way at once.
+    Of asynchronous ones each for `keep` seconds after its end; `running` may be under way at once.
+    `kept_bytes` are those of the answers under an `Idempotency-Key`, together.
     """
 
     keep: float = 86_400.0
     running: int = 1_000
+    kept_bytes: int = 256 * 1024**2
 
 
 class DeliveryConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,7 +214,7 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     `sources` are URLs of dispatchers that need no announcement. `callbacks` is None where they may
     go to globally routable addresses, ports 80 and 443. `rate` is requests a second, None for no
     limit. `anonymous` lets requests of Crossbar's clients in that say nothing of who asks.
-    `calls` is about asynchronous ones. `deliveries` says how what is sent to it gets there.
+    `calls` says what is kept of those. `deliveries` says how what is sent to it gets there.
     `router_auth` is None where the router section's holds.
     """
 
@@ -224,12 +236,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     """All that a bridge is told.
 
     `public_urls` (scheme, host and port alone) are the authorities that requests' signatures may
-    be made for. `tls` is None where the listener speaks plain HTTP. `grace` is how many seconds
-    what is under way may take to end when the bridge goes down.
+    be made for. `trusted_proxies` are believed who their clients are. `tls` is None where the
+    listener speaks plain HTTP. `grace` is how many seconds what is under way may take to end when
+    the bridge goes down.
     """
 
     listen: Address = Address("127.0.0.1", 8181)
     public_urls: tuple[str, ...] = ()
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     tls: TlsConfig | None = None
     router: RouterConfig = RouterConfig()
     store: StoreConfig = StoreConfig()

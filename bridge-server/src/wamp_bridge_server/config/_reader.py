@@ -101,6 +101,7 @@ def read(values: Mapping[str, Any], vault: Vault, report: Report) -> Config:
     config = Config(
         listen=root.get("listen", checks.address, defaults.listen),
         public_urls=root.get("public_urls", checks.listed(checks.public_url), ()),
+        trusted_proxies=root.get("trusted_proxies", checks.listed(checks.network), ()),
         tls=_tls(root.table("tls"), vault),
         router=_router(root.table("router"), vault),
         store=_store(root.table("store")),
@@ -272,6 +273,7 @@ def _called(table: _Table | None) -> CallConfig:
     calls = CallConfig(
         keep=table.get("keep", kept, default.keep),
         running=table.get("running", _deliveries.count, default.running),
+        kept_bytes=table.get("kept_bytes", _deliveries.count, default.kept_bytes),
     )
     table.done()
     return calls

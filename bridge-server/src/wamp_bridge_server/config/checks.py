@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
@@ -16,6 +17,7 @@ from wamp_bridge_server.config.tokens import PREFIX as TOKEN_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from ipaddress import IPv4Network, IPv6Network
 
 T = TypeVar("T")
 
@@ -224,6 +226,16 @@ def public_url(value: Any) -> str:
     if parts.path not in ("", "/") or parts.query:
         raise Wrong(f"must be scheme, host and port alone, not {url!r}")
     return url.rstrip("/")
+
+
+def network(value: Any) -> IPv4Network | IPv6Network:
+    """An address, or a network of them."""
+    given = text(value)
+    try:
+        return ip_network(given)
+    except ValueError as error:
+        # `ipaddress` names the text and what is wrong with it.
+        raise Wrong(f"must be an address or a network, as 10.0.0.0/8: {error}") from None
 
 
 def router_url(value: Any) -> str:

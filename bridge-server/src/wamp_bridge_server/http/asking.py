@@ -44,13 +44,16 @@ class Asking:
         """The procedure, topic or id that the path names.
 
         Raises:
-            Unprocessable: It is no UTF-8.
+            Unprocessable: It is no UTF-8, or holds U+0000.
         """
         segments = self.request.raw_path.partition("?")[0].split("/")
         try:
-            return unquote_to_bytes(segments[2]).decode()
+            name = unquote_to_bytes(segments[2]).decode()
         except UnicodeDecodeError:
             raise Unprocessable("The name in the path is no UTF-8.") from None
+        if "\0" in name:  # which not every store can be asked for
+            raise Unprocessable("The name in the path holds U+0000.")
+        return name
 
     @property
     def form(self) -> Form:

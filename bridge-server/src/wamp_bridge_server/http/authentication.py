@@ -15,6 +15,7 @@ from wamp_bridge_server.errors import Malformed, Unauthenticated
 from wamp_bridge_server.http.asking import Asking, form_of, is_compressed, read
 from wamp_bridge_server.http.authorities import Authorities
 from wamp_bridge_server.http.forms import JSON
+from wamp_bridge_server.http.remotes import Remotes
 from wamp_bridge_server.http.signatures import BadSignature, Parts, Signed, claimed, verify
 from wamp_bridge_server.services.throttle import Failures, Rates
 
@@ -39,12 +40,14 @@ _OF_BODY = {"content-digest": istr("Content-Digest"), "content-type": istr("Cont
 class Authentication:
     """Finds the app that asks, and sees to it that nobody asks too often.
 
-    `authorities` are those that signatures may be made for; set when they are known.
+    `authorities` are those that signatures may be made for, `remotes` tells who fails; set when
+    they are known.
     """
 
     def __init__(self, apps: Apps, store: Store) -> None:
         self.apps = apps
         self.authorities = Authorities()
+        self.remotes = Remotes()
         self.failures = Failures()
         self._store = store
         self._rates = Rates()
@@ -98,7 +101,7 @@ class Authentication:
         except BadSignature:
             raise self.refusal(request, NOBODY) from None
         if signed is not None:
-            self.failures.check(request.remote, self._key(signed))
+            self.failures.check(self.remotes.of(request), self._key(signed))
         return signed
 
     async def by_signature(self, request: web.Request, signed: Signed, text: bytes) -> App:
@@ -169,8 +172,8 @@ class Authentication:
 
     def refusal(self, request: web.Request, key: str) -> Unauthenticated:
         """The refusal of wrong credentials, which are counted. Raises `TooFast`."""
-        self.failures.check(request.remote, key)
-        self.failures.count(request.remote, key)
+        self.failures.check(self.remotes.of(request), key)
+        self.failures.count(self.remotes.of(request), key)
         return Unauthenticated()
 
     def _by_body(self, request: web.Request, text: bytes) -> App:

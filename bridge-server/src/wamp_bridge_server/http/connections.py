@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 from aiohttp import web
@@ -18,6 +18,7 @@ from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from wamp_bridge_server.errors import RETRY_AFTER_SECONDS
 from wamp_bridge_server.http.answers import PROBLEM_TYPE, problem_document
 from wamp_bridge_server.http.gate import MAX_HEAD_BYTES, PROTOCOL, PROTOCOL_HEADER, SERVER, gate
+from wamp_bridge_server.http.handshakes import TlsListener
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.values import encode_json
 
@@ -173,20 +174,24 @@ class Runner(web.AppRunner):
 
 
 class Site(web.BaseSite):
-    """Listens at an address. TLS has to be agreed on in the time that headers have.
+    """Listens at an address.
 
     Args:
         runner: What serves the connections.
         host: The address to listen on.
         port: The port; 0 lets the system choose one.
         tls: The certificate and key; None for plain HTTP.
+        handshakes: How many clients at once may be agreeing on TLS.
     """
 
-    __slots__ = ("_place",)
+    __slots__ = ("_handshakes", "_place")
 
-    def __init__(self, runner: Runner, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, runner: Runner, host: str, port: int, tls: ssl.SSLContext | None, handshakes: int
+    ) -> None:
         super().__init__(runner, ssl_context=tls)
         self._place = host, port
+        self._handshakes = handshakes
 
     @property
     def name(self) -> str:
@@ -199,13 +204,15 @@ class Site(web.BaseSite):
         await super().start()
         factory = self._runner.server
         assert factory is not None  # noqa: S101 - or the runner is not set up
-        self._server = await asyncio.get_running_loop().create_server(
-            factory,
-            *self._place,
-            ssl=self._ssl_context,
-            ssl_handshake_timeout=None if self._ssl_context is None else HEAD_SECONDS,
-            backlog=self._backlog,
-        )
+        if self._ssl_context is None:
+            self._server = await asyncio.get_running_loop().create_server(
+                factory, *self._place, backlog=self._backlog
+            )
+        else:
+            listener = TlsListener(factory, self._ssl_context, self._handshakes)
+            await listener.start(*self._place, self._backlog)
+            # Of a server aiohttp uses `sockets` and `close`.
+            self._server = cast("asyncio.AbstractServer", listener)
 
 
 def _status_of(error: BaseException | None) -> HTTPStatus | None:

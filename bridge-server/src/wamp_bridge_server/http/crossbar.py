@@ -159,7 +159,7 @@ class CrossbarRequests:
         if app is None or app.crossbar is None:
             raise authentication.refusal(request, NOBODY)
         key = f"crossbar {app.name}"
-        authentication.failures.check(request.remote, key)
+        authentication.failures.check(authentication.remotes.of(request), key)
         if not app.crossbar.live(time.time()) or not query.matches(app.crossbar.mac, text):
             raise authentication.refusal(request, key)
         # One number space for each app; the prefix keeps it apart from that of its signatures.

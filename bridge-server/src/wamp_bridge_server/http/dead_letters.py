@@ -234,6 +234,9 @@ def _meant(ask: Asking, asked: dict[str, Any]) -> DeadLetters:
     for name in ("since", "until"):
         if asked[name] is not None and not math.isfinite(asked[name]):
             raise Unprocessable(f'"{name}" must be a Unix time in seconds.')
+    for name in ("endpoint", "uri", "error"):
+        if "\0" in (asked[name] or ""):  # which not every store can be asked for
+            raise Unprocessable(f'"{name}" must not hold U+0000.')
     return DeadLetters(app=ask.app.name, **asked)
 
 

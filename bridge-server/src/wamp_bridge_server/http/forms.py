@@ -27,6 +27,7 @@ from wamp_bridge_server.values import (
     encode_json,
     native_of_json,
     to_json,
+    why_no_json,
 )
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class _Json(Form):
         except msgspec.ValidationError as error:
             raise _other(error) from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise no_json(error) from None
+            raise _no_json(error, body) from None
         except RecursionError:
             raise _too_deep() from None
         return decoded
@@ -120,7 +121,7 @@ class _Json(Form):
         except msgspec.ValidationError:
             return None  # JSON, but no object with a token in it: nobody asks
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise no_json(error) from None
+            raise _no_json(error, body) from None
         except RecursionError:
             raise _too_deep() from None
         return credentials.token
@@ -246,11 +247,8 @@ FORMS: Final[tuple[Form, ...]] = (JSON, _Cbor(), _MessagePack())
 BY_MEDIA_TYPE: Final = {name: form for form in FORMS for name in form.media_types}
 
 
-def no_json(error: Exception) -> Malformed:
-    """The refusal of a body that can't be decoded."""
-    if isinstance(error, UnicodeDecodeError):
-        return Malformed("The body is no UTF-8.")
-    return Malformed(f"The body is no JSON: {error}.")
+def _no_json(error: Exception, text: bytes) -> Malformed:
+    return Malformed(f"The body is no JSON: {why_no_json(error, text)}.")
 
 
 def _other(error: msgspec.ValidationError) -> Malformed:

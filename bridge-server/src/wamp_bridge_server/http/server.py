@@ -101,7 +101,7 @@ class HttpServer:
             auto_decompress=False,  # digests are of the octets as they came
         )
         await self._runner.setup()
-        await Site(self._runner, host, port, tls).start()
+        await Site(self._runner, host, port, tls, self._limits.handshakes).start()
         self.addresses = [(name[0], name[1]) for name in self._runner.addresses]
         self.address = self.addresses[0]
 

@@ -16,8 +16,15 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from wamp_bridge_server.backends.base import Unavailable, Undeliverable, WampError
+from wamp_bridge_server.backends.values import check_arguments
 from wamp_bridge_server.config import CallConfig
-from wamp_bridge_server.errors import INVALID_ARGUMENT, RUNTIME_ERROR, UNAVAILABLE, NotFound
+from wamp_bridge_server.errors import (
+    INVALID_ARGUMENT,
+    RUNTIME_ERROR,
+    UNAVAILABLE,
+    NotFound,
+    Unprocessable,
+)
 from wamp_bridge_server.errors import Unavailable as UnavailableProblem
 from wamp_bridge_server.services.outcomes import CANCELLED, Outcome, ending
 from wamp_bridge_server.services.persistence import Persistence
@@ -114,10 +121,15 @@ class AsynchronousCalls:
 
         Raises:
             Forbidden: Not allowed to this app.
+            Unprocessable: A value that WAMP can't carry.
             Unavailable: The app has as many calls under way, or deliveries waiting, as it may.
             StoreError: It can't be kept, and so isn't made.
         """
         app.permissions.check("call", request.procedure)
+        try:
+            check_arguments(request.args, request.kwargs)
+        except Undeliverable as error:
+            raise Unprocessable(f"The call can't be carried by WAMP: {error}.") from error
         most = app.config.calls.running
         if self._number[app.name] >= most:
             raise UnavailableProblem(f"This app has {most} asynchronous calls under way already.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from wamp_bridge_server.store import StoreError
+from wamp_bridge_server.tasks import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -67,7 +68,7 @@ class Cleaning:
     def start(self) -> None:
         """Clean now and then."""
         self._started = self._clock()
-        self._task = asyncio.create_task(self._run(), name="cleaning")
+        self._task = lasting(self._run, "cleaning")
 
     async def close(self) -> None:
         """Clean no more."""
@@ -116,6 +117,7 @@ class Cleaning:
             try:
                 await self.clean()
             except StoreError as error:
+                self._outbox.counting.doubt()  # it may have deleted dead letters all the same
                 log.warning("the store can't be cleaned now", reason=str(error))
             await asyncio.sleep(ROUND_SECONDS)
 

@@ -94,6 +94,7 @@ class DeadLetterOffice:
                     )
                 except StoreError:  # they may wait again, whatever it said
                     self._outbox.revived(meant.app, lane, 0, 0)
+                    self._outbox.counting.doubt()
                     raise
                 if not number:
                     break
@@ -118,7 +119,11 @@ class DeadLetterOffice:
         deleted = 0
         while limit is None or deleted < limit:
             bite = BITE if limit is None else min(BITE, limit - deleted)
-            number, size = await self._letters.delete(meant, number=bite)
+            try:
+                number, size = await self._letters.delete(meant, number=bite)
+            except StoreError:  # they may be gone, whatever it said
+                self._outbox.counting.doubt()
+                raise
             if not number:
                 break
             self._outbox.stocks[meant.app].bury(-number, -size)

@@ -17,8 +17,10 @@ from wamp_bridge_server.errors import Conflict, NotFound, Unprocessable
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.services.barring import ACTIONS, bar
 from wamp_bridge_server.services.checks import checked_destination
+from wamp_bridge_server.services.persistence import Persistence
 from wamp_bridge_server.services.table import Endpoint, key_of
 from wamp_bridge_server.store import EndpointRecord, StoreError
+from wamp_bridge_server.tasks import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -60,7 +62,8 @@ class Endpoints:
         self._outbox = outbox
         self._clock = clock
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._persistence = Persistence()
+        self._watching: asyncio.Task[None] | None = None
 
     async def start(self, apps: Mapping[str, App]) -> None:
         """Take in what the store kept; leases go on from now, for nobody could renew one.
@@ -78,13 +81,14 @@ class Endpoints:
                 log.warning("endpoints of an app that the configuration does not name", app=name)
                 self._table.set_gone(name, gone=True)
         self.changed(self._table.endpoints.values())
-        self._tasks.add(asyncio.create_task(self._watch_leases(), name="leases"))
+        self._watching = lasting(self._watch_leases, "leases")
 
     async def close(self) -> None:
         """Stop watching the leases."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await self._persistence.close()
 
     async def add(self, app: App, wishes: Sequence[Wish], lease: float | None) -> list[Endpoint]:
         """Register or subscribe plain endpoints, all of them or none.
@@ -110,6 +114,7 @@ class Endpoints:
             self._check_number(app, len(new) - len(replaced))
             await self._change(put=records, remove=replaced)
             endpoints = [self._table.endpoints[record.id] for record in records]
+            self._want_again(endpoints)
             await self.settle(endpoints)
             taken = [e.record.uri for e in endpoints if e.group.conflict]
             if taken:
@@ -222,17 +227,20 @@ class Endpoints:
         endpoint.declined = "the app answered 410 Gone"
         self.changed([endpoint])
         if endpoint.record.source is None:
-            task = asyncio.create_task(self._remove_declined(endpoint), name="remove declined")
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._persistence.write_later(lambda: self._remove_declined(endpoint))
+
+    def _want_again(self, endpoints: Iterable[Endpoint]) -> None:
+        """Keep those that an app registers while they are being removed for its 410."""
+        declined = [endpoint for endpoint in endpoints if endpoint.declined is not None]
+        for endpoint in declined:
+            endpoint.declined = None
+        self.changed(declined)
 
     async def _remove_declined(self, endpoint: Endpoint) -> None:
-        try:
-            async with self._locks[endpoint.app]:
-                if self._knows(endpoint.record):
-                    await self._change(remove=[endpoint])
-        except StoreError as error:
-            log.error("could not be removed", uri=endpoint.record.uri, reason=str(error))  # noqa: TRY400
+        async with self._locks[endpoint.app]:
+            # Unless its app has taken it back meanwhile, or registered it anew.
+            if self._knows(endpoint.record) and endpoint.declined is not None:
+                await self._change(remove=[endpoint])
 
     def _check_number(self, app: App, more: int) -> None:
         if more <= 0:

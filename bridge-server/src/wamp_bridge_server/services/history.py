@@ -16,6 +16,7 @@ import structlog
 from wamp_bridge_server.backends.base import Details, Event, Unavailable, Undeliverable, WampError
 from wamp_bridge_server.backends.values import GREATEST_ID
 from wamp_bridge_server.store import StoreError
+from wamp_bridge_server.tasks import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +76,7 @@ class History:
     async def start(self) -> None:
         """Learn until when the sessions were there, before they join. Raises `StoreError`."""
         self._until = await self._store.sessions_until()
-        self._noting = asyncio.create_task(self._note_now_and_then(), name="sessions")
+        self._noting = lasting(self._note_now_and_then, "sessions")
 
     async def close(self) -> None:
         """Read no more; note until when the sessions were there."""

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from wamp_bridge_server.store import StoreError
+from wamp_bridge_server.tasks import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,6 +46,7 @@ class _Queue:
         self.waiting: deque[Arrival] = deque()
         self.size = 0
         self.paused = False
+        self.again = False  # what comes first may be kept already
         self.task: asyncio.Task[None] | None = None
 
     def beyond(self, number: int, size: int) -> bool:
@@ -107,7 +110,7 @@ class Inbox:
         queue = self._queues.get(record.app)
         if queue is None:
             queue = self._queues[record.app] = _Queue()
-            queue.task = asyncio.create_task(self._run(record.app, queue), name="inbox")
+            queue.task = lasting(partial(self._run, record.app, queue), "inbox")
         queue.waiting.append(arrival)
         queue.size += size
         if queue.beyond(PAUSE_NUMBER, PAUSE_BYTES):
@@ -129,16 +132,15 @@ class Inbox:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self, app: str, queue: _Queue) -> None:
-        again = False
         while queue.waiting:
             batch = [queue.waiting[index] for index in range(min(_BATCH, len(queue.waiting)))]
+            again, queue.again = queue.again, True  # it may be kept, whatever the store says
             try:
                 await self._keep(batch, again=again)
             except StoreError:  # which the store has told of
-                again = True  # it may be kept, whatever the store said
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
-            again = False
+            queue.again = False
             for arrival in batch:
                 queue.waiting.popleft()
                 queue.size -= len(arrival.delivery.body)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,8 +19,11 @@ import structlog
 from wamp_bridge_server.callbacks.probes import CannotTell, Nobody, place_of
 from wamp_bridge_server.callbacks.sender import Failure
 from wamp_bridge_server.services.source import STEADY_SECONDS
+from wamp_bridge_server.tasks import lasting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from wamp_bridge_server.callbacks.sender import Sender
     from wamp_bridge_server.clock import Clock
     from wamp_bridge_server.services.endpoints import Endpoints
@@ -34,6 +38,8 @@ PROBES_A_SECOND = 200
 _SIGNS = frozenset(
     {Failure.REFUSED, Failure.UNRESOLVED, Failure.UNREACHABLE, Failure.CUT, Failure.LATE}
 )
+
+_SILENT = "it gave no answer before the bridge was started"
 
 log = structlog.get_logger("wamp_bridge.liveness")
 
@@ -65,6 +71,25 @@ class Liveness:
         self._troubles: dict[Place, _Trouble] = {}
         self._withdrawn = 0
         self._closed = False
+
+    def doubt(self, lanes: Iterable[tuple[str, str]]) -> None:
+        """Look whether those are there that gave no answer before the bridge was started.
+
+        What failed then is due at once when they are seen, as it is when they were seen to go.
+
+        Args:
+            lanes: The app and the id of each.
+        """
+        for app, lane in lanes:
+            endpoint = self._table.endpoints.get(lane)
+            if endpoint is None or endpoint.app != app or endpoint.resting:
+                continue
+            if endpoint.plain:
+                trouble = self._troubles.get(endpoint.place) or self._watch(endpoint.place)
+                self._become(trouble, "suspect", _SILENT)
+            elif endpoint.record.source is not None:
+                endpoint.suspected = _SILENT  # until its manifest is read
+            endpoint.rested = True
 
     async def close(self) -> None:
         """Stop watching."""
@@ -102,21 +127,19 @@ class Liveness:
     def _watch(self, place: Place) -> _Trouble:
         trouble = self._troubles[place] = _Trouble(place)
         name = f"liveness of {place[0]} at {place[1]}:{place[2]}"
-        trouble.task = asyncio.create_task(self._run(trouble), name=name)
+        trouble.task = lasting(partial(self._run, trouble), name)
         return trouble
 
     async def _run(self, trouble: _Trouble) -> None:
-        try:
-            while await self._clock.wait(trouble.doubted, STEADY_SECONDS):
-                trouble.doubted.clear()
-                if trouble.state == "live":  # as far as anybody knows
-                    await self._probe(trouble)
-                while trouble.state != "live":
-                    await self._clock.sleep(self._pause(trouble))
-                    await self._probe(trouble)
-                await self._clock.sleep(PROBE_SECONDS)  # however many doubt it
-        finally:
-            del self._troubles[trouble.place]
+        while trouble.state != "live" or await self._clock.wait(trouble.doubted, STEADY_SECONDS):
+            trouble.doubted.clear()
+            if trouble.state == "live":  # as far as anybody knows
+                await self._probe(trouble)
+            while trouble.state != "live":
+                await self._clock.sleep(self._pause(trouble))
+                await self._probe(trouble)
+            await self._clock.sleep(PROBE_SECONDS)  # however many doubt it
+        del self._troubles[trouble.place]
 
     def _pause(self, trouble: _Trouble) -> float:
         if trouble.state != "withdrawn":

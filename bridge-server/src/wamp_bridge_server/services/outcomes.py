@@ -34,6 +34,8 @@ def ending(call: CallRecord, outcome: Outcome, now: float, keep: float) -> Endin
         now: Unix seconds.
         keep: For how many seconds it is kept.
     """
+    if isinstance(outcome, WampError) and "\0" in outcome.uri:  # no store would take it as text
+        outcome = WampError(RUNTIME_ERROR, ["The URI of the callee's error holds U+0000."])
     try:
         kept = _kept(outcome)
     except ValueError as error:  # NotJson, or text that is no Unicode

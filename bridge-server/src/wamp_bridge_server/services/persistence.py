@@ -34,6 +34,13 @@ class Persistence:
             if await self._closed_within(PAUSE_SECONDS):
                 return False
 
+    def write_later(self, write: Callable[[], Awaitable[object]]) -> asyncio.Task[bool]:
+        """Write, in a task of its own."""
+        task = asyncio.create_task(self.write(write), name="persistence")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
     async def write_soon(self, write: Callable[[], Awaitable[object]]) -> None:
         """Write; return when that is done, or has failed once and goes on by itself.
 
@@ -47,9 +54,7 @@ class Persistence:
             finally:
                 tried.set()
 
-        task = asyncio.create_task(self.write(first), name="persistence")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.write_later(first)
         await tried.wait()
 
     async def close(self) -> None:

@@ -36,7 +36,7 @@ class Publishing:
 
         Raises:
             Forbidden: Not allowed to this app.
-            Unprocessable: A value that WAMP can't carry, or an option that the router lacks.
+            Unprocessable: A value that WAMP can't carry, an option that the router lacks.
             CallFailed: What the router answered.
             Unavailable: There is no router, or it takes no more now.
         """
@@ -45,9 +45,9 @@ class Publishing:
         try:
             return await session.publish(topic, args, kwargs, options)
         except WampError as error:
-            if error.uri == OPTION_NOT_ALLOWED:  # there is no callee whose failure it could be
-                told = " ".join(str(arg) for arg in error.wamp_args)
-                raise Unprocessable(f"The event can't be published so. {told}") from error
+            if error.uri == OPTION_NOT_ALLOWED:
+                reason = " ".join(str(argument) for argument in error.wamp_args)
+                raise Unprocessable(f"The event can't be published so: {reason}") from error
             raise CallFailed(error.uri, error.wamp_args, error.wamp_kwargs) from error
         except Unavailable as error:
             raise UnavailableProblem(f"The event could not be published: {error}.") from error

@@ -8,12 +8,14 @@ right, many at once, and again after every join. Nothing else calls a session's 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from wamp_bridge_server.backends.base import Unavailable, Undeliverable, WampError
 from wamp_bridge_server.errors import OTHER_POLICY, PROCEDURE_EXISTS
+from wamp_bridge_server.tasks import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -140,7 +142,7 @@ class Reconciler:
 
     def _work(self, app: str) -> None:
         if app not in self._workers:
-            worker = asyncio.create_task(self._run(app), name=f"reconcile {app}")
+            worker = lasting(partial(self._run, app), f"reconcile {app}")
             self._workers[app] = worker
             worker.add_done_callback(lambda done: self._worked(app, done))
 
@@ -178,6 +180,9 @@ class Reconciler:
             return False
         except (WampError, Undeliverable) as error:
             self._refuse(group, error)
+        except Exception:  # it is not right yet, whatever this is
+            self._changed[group.app][group] = None
+            raise
         finally:
             group.matching = False
             self._table.note(group)

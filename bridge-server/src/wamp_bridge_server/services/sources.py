@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import replace
+from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from wamp_bridge_server.services import manifests
 from wamp_bridge_server.services.endpoints import PREFIXES
 from wamp_bridge_server.services.source import Source
 from wamp_bridge_server.store import EndpointRecord, SourceRecord, StoreError
+from wamp_bridge_server.tasks import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -200,7 +202,7 @@ class Sources:
 
     def _watch(self, source: Source) -> None:
         self._sources[source.key] = source
-        source.task = asyncio.create_task(self._run(source), name=f"source {source.record.id}")
+        source.task = lasting(partial(self._run, source), f"source {source.record.id}")
 
     async def _run(self, source: Source) -> None:
         asked = True

@@ -6,8 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from wamp_bridge_server.store import dialects
 from wamp_bridge_server.store.schema import deliveries, received
 
 if TYPE_CHECKING:
@@ -74,9 +74,7 @@ async def _unseen(connection: AsyncConnection, arrivals: Sequence[Arrival]) -> l
     ]
     new = set()
     if rows:
-        # Both dialects have the same ON CONFLICT, which is no part of the common constructs.
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        statement = dialect.insert(received).on_conflict_do_nothing()
+        statement = dialects.insert(connection, received).on_conflict_do_nothing()
         returned = statement.returning(received.c.subscription, received.c.publication)
         for row in await connection.execute(returned, rows):
             new.add(id(wanted[row.subscription, row.publication]))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from sqlalchemy.exc import DataError, IntegrityError
 
 from wamp_bridge_server.store.errors import StoreError
+from wamp_bridge_server.tasks import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -73,7 +74,7 @@ class Commits:
         self._waiting: deque[_Write] = deque()
         self._something = asyncio.Event()
         self._closing = False
-        self._task = asyncio.create_task(self._run(), name="store-commits")
+        self._task = lasting(self._run, "store-commits")
 
     async def submit(self, writer: Writer[Item, Answer], item: Item) -> Answer:
         """Write an item; returns the writer's answer when it is on the disk.

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from wamp_bridge_server.store.errors import StoreError, explain
 from wamp_bridge_server.store.lock import FileLock
-from wamp_bridge_server.store.migrate import upgrade
+from wamp_bridge_server.store.schema import NEWEST, revisions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -80,7 +80,7 @@ class Database:
                 self._try(self._path)
             async with self.transaction() as connection:
                 with self._named():
-                    await connection.run_sync(upgrade)
+                    await connection.run_sync(_bring_up_to_date)
             if self._path:
                 self._inode = _inode(self._path)
         except BaseException:  # also when cancelled: the lock must not stay
@@ -185,6 +185,15 @@ class Database:
                 f"{self.name}: its file was deleted or replaced under the running bridge; put it "
                 "back, or start the bridge again"
             )
+
+
+def _bring_up_to_date(connection: Connection) -> None:
+    if revisions(connection) == {NEWEST}:
+        return
+    # Alembic takes longer to import than all else of a start, and mostly there is nothing to do.
+    from wamp_bridge_server.store.migrate import upgrade  # noqa: PLC0415
+
+    upgrade(connection)
 
 
 def _make_private(path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select, text, update
 
 from wamp_bridge_server.store.deliveries import forget
-from wamp_bridge_server.store.records import DeadLetter, DeadLetterGroup, FailedAttempt, LaneCount
+from wamp_bridge_server.store.records import DeadLetter, DeadLetterGroup, FailedAttempt
 from wamp_bridge_server.store.schema import DEAD, attempts, deliveries
 
 if TYPE_CHECKING:
@@ -60,17 +60,6 @@ class DeadLetterRoom:
     def __init__(self, database: Database, commits: Commits) -> None:
         self._database = database
         self._commits = commits
-
-    async def counts(self) -> list[LaneCount]:
-        """How many there are and how many bytes they have, by app; the lanes are not told."""
-        statement = (
-            select(deliveries.c.app, func.count(), func.coalesce(func.sum(deliveries.c.size), 0))
-            .where(text(DEAD))
-            .group_by(deliveries.c.app)
-        )
-        async with self._database.reading() as connection:
-            rows = await connection.execute(statement)
-            return [LaneCount(app, "", number, size) for app, number, size in rows]
 
     async def count(self, meant: DeadLetters) -> int:
         """How many are meant."""

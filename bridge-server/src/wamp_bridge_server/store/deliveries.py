@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from wamp_bridge_server.store.arrivals import write_arrivals, write_forgetting
+from wamp_bridge_server.store.dialects import insert
 from wamp_bridge_server.store.records import DeliveryRecord, LaneCount
-from wamp_bridge_server.store.schema import RETRIED, WAITING, attempts, deliveries
+from wamp_bridge_server.store.schema import DEAD, RETRIED, WAITING, attempts, deliveries
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -25,6 +25,15 @@ if TYPE_CHECKING:
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(DeliveryRecord))
 _SEQ = "changed_seq"
+_SIZE = func.coalesce(func.sum(deliveries.c.size), 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much there is: what waits, lane by lane; dead letters, app by app."""
+
+    waiting: Sequence[LaneCount]
+    dead: Sequence[LaneCount]
 
 
 @dataclass(slots=True)
@@ -51,6 +60,13 @@ class _Lane:
     now: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    arrived: Sequence[int]
+    tried: Sequence[int]
+    failed: Sequence[FailedAttempt]
+
+
 class Deliveries:
     """The store's room for deliveries that wait. All its methods raise `StoreError`."""
 
@@ -67,33 +83,46 @@ class Deliveries:
         """
         return await self._commits.submit(_write_batches, arrivals)
 
-    async def arrived(self, seqs: Sequence[int], tried: Sequence[int]) -> None:
-        """Forget deliveries: they are where they belong.
+    async def settle(
+        self,
+        *,
+        arrived: Sequence[int] = (),
+        tried: Sequence[int] = (),
+        failed: Sequence[FailedAttempt] = (),
+    ) -> None:
+        """Write what became of attempts; once, however often it is written.
 
         Args:
-            seqs: Which.
+            arrived: Deliveries to forget: they are where they belong.
             tried: Those of them that failed before, which is forgotten with them.
+            failed: Attempts that failed, and when the next ones are due.
         """
-        await self._commits.submit(_forget_batches, (seqs, tried))
-
-    async def failed(self, failed: Sequence[FailedAttempt]) -> None:
-        """Note attempts that failed, and when the next ones are due; once, however often noted."""
-        await self._commits.submit(_note_failures, failed)
+        await self._commits.submit(_settle, _Settled(arrived, tried, failed))
 
     async def lanes(self) -> list[LaneCount]:
         """How much waits, lane by lane. Doesn't read it."""
-        statement = (
-            select(
-                deliveries.c.app,
-                deliveries.c.lane,
-                func.count(),
-                func.coalesce(func.sum(deliveries.c.size), 0),
-            )
-            .where(text(WAITING))
-            .group_by(deliveries.c.app, deliveries.c.lane)
-        )
         async with self._database.reading() as connection:
-            return [LaneCount(*row) for row in await connection.execute(statement)]
+            return await _lanes(connection)
+
+    async def unanswered(self) -> list[tuple[str, str]]:
+        """The lanes whose apps gave no answer last time: the app and the name of each."""
+        tried = select(deliveries.c.app, deliveries.c.lane).where(text(RETRIED)).distinct()
+        found = []
+        async with self._database.reading() as connection:
+            for app, lane in (await connection.execute(tried)).all():
+                last = (
+                    select(deliveries.c.last_status)
+                    .where(*_in_lane(app, lane, RETRIED))
+                    .order_by(deliveries.c.due_at.desc())
+                    .limit(1)
+                )
+                if await connection.scalar(last) is None:
+                    found.append((app, lane))
+        return found
+
+    async def counts(self) -> Counts:
+        """How much there is between two commits: all that came before are counted, no others."""
+        return await self._commits.submit(_count, None)
 
     async def after(
         self, app: str, lane: str, seq: int, *, number: int, size: int, tried: bool = True
@@ -186,11 +215,31 @@ async def _write_batches(
     return [[next(written) for _ in batch] for batch in batches]
 
 
-async def _forget_batches(
-    connection: AsyncConnection, batches: Sequence[tuple[Sequence[int], Sequence[int]]]
-) -> list[None]:
-    seqs = [seq for seqs, _ in batches for seq in seqs]
-    await forget(connection, seqs, [seq for _, tried in batches for seq in tried])
+async def _lanes(connection: AsyncConnection) -> list[LaneCount]:
+    statement = (
+        select(deliveries.c.app, deliveries.c.lane, func.count(), _SIZE)
+        .where(text(WAITING))
+        .group_by(deliveries.c.app, deliveries.c.lane)
+    )
+    return [LaneCount(*row) for row in await connection.execute(statement)]
+
+
+async def _count(connection: AsyncConnection, asked: Sequence[None]) -> list[Counts]:
+    statement = (
+        select(deliveries.c.app, func.count(), _SIZE).where(text(DEAD)).group_by(deliveries.c.app)
+    )
+    dead = await connection.execute(statement)
+    counts = Counts(await _lanes(connection), [LaneCount(row[0], "", *row[1:]) for row in dead])
+    return [counts] * len(asked)
+
+
+async def _settle(connection: AsyncConnection, batches: Sequence[_Settled]) -> list[None]:
+    await _note_failures(connection, [attempt for batch in batches for attempt in batch.failed])
+    await forget(
+        connection,
+        [seq for batch in batches for seq in batch.arrived],
+        [seq for batch in batches for seq in batch.tried],
+    )
     return [None] * len(batches)
 
 
@@ -204,10 +253,7 @@ async def forget(
         await connection.execute(delete(attempts).where(attempts.c.delivery.in_(failed)))
 
 
-async def _note_failures(
-    connection: AsyncConnection, batches: Sequence[Sequence[FailedAttempt]]
-) -> list[None]:
-    failed = [attempt for batch in batches for attempt in batch]
+async def _note_failures(connection: AsyncConnection, failed: Sequence[FailedAttempt]) -> None:
     ending = [attempt for attempt in failed if attempt.due_at is None]
     going_on = [attempt for attempt in failed if attempt.due_at is not None]
     noted: dict[str, Any] = {
@@ -235,11 +281,8 @@ async def _note_failures(
             }
             for a in failed
         ]
-        # Both dialects have the same ON CONFLICT, which is no part of the common constructs. What
-        # is there already was written by one who could not know that it was.
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        await connection.execute(dialect.insert(attempts).on_conflict_do_nothing(), rows)
-    return [None] * len(batches)
+        # What is there already was written by one who could not know that it was.
+        await connection.execute(insert(connection, attempts).on_conflict_do_nothing(), rows)
 
 
 async def _hasten(connection: AsyncConnection, items: Sequence[_Lane]) -> list[int]:

@@ -7,13 +7,15 @@ nobody knows their answers.
 
 from __future__ import annotations
 
+import dataclasses
 import time
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import bindparam, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, delete, func, select, update
 
+from wamp_bridge_server.store.dialects import insert
 from wamp_bridge_server.store.schema import idempotency_keys
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from wamp_bridge_server.store.commits import Commits
+
+ROW_BYTES = 512
+"""What a key takes beside the body of its answer, about."""
 
 _KEY = "key_id"
 _table = idempotency_keys
@@ -32,11 +37,13 @@ class Claim:
     """A request that wants to be done once.
 
     `id` is the same for all requests with one key of one app for one path, `fingerprint` for all
-    that ask for the same; both are SHA-256 in hex.
+    that ask for the same; both are SHA-256 in hex. `attempt` is this request's own.
     """
 
     id: str
     fingerprint: str
+    app: str
+    attempt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,11 @@ class KeptAnswer:
     body: bytes
     location: str | None = None
     expires_at: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes in the store, about."""
+        return ROW_BYTES + len(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +77,33 @@ class Settlement:
     answer: KeptAnswer | None
 
 
+class _Freed(NamedTuple):
+    """The bytes of an app that aren't kept any more."""
+
+    app: str | None
+    size: int | None
+
+
 class KeyRoom:
-    """The store's room for idempotency keys. All its methods raise `StoreError`."""
+    """The store's room for idempotency keys. All its methods raise `StoreError`.
+
+    `sizes` are the bytes that are kept for each app; who settles a claim adds to them.
+    """
 
     def __init__(self, commits: Commits, clock: Callable[[], float] = time.time) -> None:
         self._commits = commits
         self._claim_keys = _ClaimKeys(clock)
+        self.sizes: Counter[str] = Counter()
 
     async def claim(self, claim: Claim) -> Claimed | None:
         """Claim a key; None where it was free and is claimed now, else what there is under it."""
-        return await self._commits.submit(self._claim_keys, claim)
+        there, freed = await self._commits.submit(self._claim_keys, claim)
+        self._count_out(freed)
+        return there
+
+    async def withdraw(self, claims: Sequence[Claim]) -> None:
+        """Let keys go, of those that these very claims claimed and that nobody settled."""
+        await self._commits.submit(_withdraw, claims)
 
     async def settle(self, settlement: Settlement) -> None:
         """Keep the answer to the request that claimed a key, or let the key go."""
@@ -82,24 +111,40 @@ class KeyRoom:
 
     async def forget_expired(self, now: float, *, number: int) -> int:
         """Forget keys that have expired by a Unix time: some; how many that were."""
-        return await self._commits.submit(_forget_expired, (now, number))
+        freed = await self._commits.submit(_forget_expired, (now, number))
+        self._count_out(freed)
+        return len(freed)
 
     async def let_claims_go(self) -> None:
         """Let all keys go that are claimed: for a bridge that starts."""
         await self._commits.submit(_let_claims_go, None)
 
+    async def measure(self) -> None:
+        """Sum up what is kept for each app: for a bridge that starts."""
+        self.sizes = await self._commits.submit(_measure, None)
+
+    def _count_out(self, freed: Sequence[_Freed]) -> None:
+        for app, size in freed:
+            if app is not None:
+                self.sizes[app] -= size or 0
+                if self.sizes[app] <= 0:
+                    del self.sizes[app]
+
 
 class _ClaimKeys:
-    """The `commits.Writer` of claims: None for each that was won, else what was there before."""
+    """The `commits.Writer` of claims: None for each that was won, else what was there before.
+
+    With the first of them what expired under their keys and was forgotten.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
 
     async def __call__(
         self, connection: AsyncConnection, items: Sequence[Claim]
-    ) -> list[Claimed | None]:
+    ) -> list[tuple[Claimed | None, Sequence[_Freed]]]:
         """Claim them, the first of equal ones."""
-        won = await self._insert(connection, items)
+        won, freed = await self._insert(connection, items)
         answers: list[Claimed | None] = []
         lost: list[int] = []
         for place, item in enumerate(items):
@@ -112,20 +157,21 @@ class _ClaimKeys:
             there = await _read(connection, {items[place].id for place in lost})
             for place in lost:
                 answers[place] = there[items[place].id]
-        return answers
+        return [(answer, () if place else freed) for place, answer in enumerate(answers)]
 
-    async def _insert(self, connection: AsyncConnection, items: Sequence[Claim]) -> set[str]:
+    async def _insert(
+        self, connection: AsyncConnection, items: Sequence[Claim]
+    ) -> tuple[set[str], list[_Freed]]:
         now = self._clock()
         first: dict[str, Claim] = {}
         for item in items:
             first.setdefault(item.id, item)
-        expired = delete(_table).where(_table.c.id == bindparam(_KEY), _table.c.expires_at < now)
-        await connection.execute(expired, [{_KEY: id_} for id_ in first])
-        # Both dialects have the same ON CONFLICT, which is no part of the common constructs.
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(_table).on_conflict_do_nothing().returning(_table.c.id)
-        rows = [{"id": item.id, "fingerprint": item.fingerprint} for item in first.values()]
-        return {row.id for row in await connection.execute(statement, rows)}
+        expired = delete(_table).where(_table.c.id.in_(first), _table.c.expires_at < now)
+        freed = await connection.execute(expired.returning(_table.c.app, _table.c.size))
+        gone = [_Freed(*row) for row in freed]
+        statement = insert(connection, _table).on_conflict_do_nothing().returning(_table.c.id)
+        rows = [dataclasses.asdict(item) for item in first.values()]
+        return {row.id for row in await connection.execute(statement, rows)}, gone
 
 
 async def settle_keys(
@@ -142,20 +188,41 @@ async def settle_keys(
     return [None] * len(settlements)
 
 
+async def _withdraw(connection: AsyncConnection, batches: Sequence[Sequence[Claim]]) -> list[None]:
+    """Let keys go that these claims hold; a `commits.Writer`."""
+    statement = delete(_table).where(
+        _table.c.id == bindparam(_KEY),
+        _table.c.attempt == bindparam("by"),
+        _table.c.expires_at.is_(None),
+    )
+    claims = [{_KEY: claim.id, "by": claim.attempt} for batch in batches for claim in batch]
+    await connection.execute(statement, claims)
+    return [None] * len(batches)
+
+
 async def _let_claims_go(connection: AsyncConnection, asked: Sequence[None]) -> Sequence[None]:
     """Let all claims go that nobody settled; a `commits.Writer`."""
     await connection.execute(delete(_table).where(_table.c.expires_at.is_(None)))
     return asked
 
 
+async def _measure(connection: AsyncConnection, asked: Sequence[None]) -> list[Counter[str]]:
+    """Sum up what is kept for each app."""
+    known = _table.c.app.is_not(None)
+    summed = select(_table.c.app, func.sum(_table.c.size)).where(known).group_by(_table.c.app)
+    sizes = {app: int(size or 0) for app, size in await connection.execute(summed)}
+    return [Counter(sizes) for _ in asked]
+
+
 async def _forget_expired(
     connection: AsyncConnection, items: Sequence[tuple[float, int]]
-) -> list[int]:
+) -> list[list[_Freed]]:
     answers = []
     for now, number in items:
         some = select(_table.c.id).where(_table.c.expires_at < now).limit(number)
-        gone = await connection.execute(delete(_table).where(_table.c.id.in_(some)))
-        answers.append(gone.rowcount)
+        forget = delete(_table).where(_table.c.id.in_(some))
+        gone = await connection.execute(forget.returning(_table.c.app, _table.c.size))
+        answers.append([_Freed(*row) for row in gone])
     return answers
 
 
@@ -178,4 +245,5 @@ def _values(id_: str, answer: KeptAnswer) -> dict[str, Any]:
         "body": answer.body,
         "location": answer.location,
         "expires_at": answer.expires_at,
+        "size": answer.size,
     }

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from wamp_bridge_server.store.errors import StoreError
+from wamp_bridge_server.store.schema import VERSION_TABLE, revisions
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
-
-VERSION_TABLE = "wamp_bridge_schema"
 
 
 def migrations() -> Config:
@@ -36,10 +34,8 @@ def upgrade(connection: Connection) -> None:
         StoreError: The database belongs to another program, or to a newer version of this one.
     """
     config = migrations()
-    script = ScriptDirectory.from_config(config)
-    known = {revision.revision for revision in script.walk_revisions()}
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    present = set(context.get_current_heads())
+    known = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+    present = revisions(connection)
     if unknown := present - known:
         raise StoreError(
             f"its schema ({', '.join(sorted(unknown))}) is newer than this version of wamp-bridge "
@@ -50,6 +46,5 @@ def upgrade(connection: Connection) -> None:
             f"it belongs to another program (its tables: {', '.join(sorted(tables)[:5])}); "
             "give the bridge a database of its own"
         )
-    if present != set(script.get_heads()):
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import delete
-from sqlalchemy.dialects import postgresql, sqlite
 
+from wamp_bridge_server.store.dialects import insert
 from wamp_bridge_server.store.schema import nonces
 
 if TYPE_CHECKING:
@@ -52,9 +52,7 @@ class SpendNonces:
     async def _insert(
         self, connection: AsyncConnection, items: dict[tuple[str, str], Nonce]
     ) -> set[tuple[str, str]]:
-        # Both dialects have the same ON CONFLICT, which is no part of the common constructs.
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(nonces).on_conflict_do_nothing()
+        statement = insert(connection, nonces).on_conflict_do_nothing()
         rows = [
             {"app": item.app, "nonce": item.text, "expires_at": item.expires_at}
             for item in items.values()

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table, bindparam, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from wamp_bridge_server.store.dialects import insert
 from wamp_bridge_server.store.errors import StoreError
 from wamp_bridge_server.store.records import EndpointRecord, Record, SourceRecord
 from wamp_bridge_server.store.schema import endpoints, sources
@@ -75,9 +75,7 @@ async def _put(
 ) -> None:
     if not records:
         return
-    # Both dialects have the same ON CONFLICT, which is no part of the common constructs.
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table)
+    statement = insert(connection, table)
     replacing = {
         column.name: statement.excluded[column.name]
         for column in table.columns

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -13,8 +15,19 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    inspect,
+    select,
     text,
 )
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+NEWEST = "0006"
+"""The migration that leaves the tables so."""
+
+VERSION_TABLE = "wamp_bridge_schema"
+"""Where a database says which migrations it has come through; Alembic's."""
 
 WAITING = "dead_at IS NULL"
 RETRIED = "dead_at IS NULL AND attempts > 0"
@@ -24,7 +37,8 @@ word for word: with a bound parameter in it, SQLite couldn't know."""
 
 
 def _partial(name: str, *columns: str, rows: str) -> Index:
-    return Index(name, *columns, sqlite_where=text(rows), postgresql_where=text(rows))
+    # With PostgreSQL's condition, too, SQLAlchemy would import it. The migrations have that.
+    return Index(name, *columns, sqlite_where=text(rows))
 
 
 metadata = MetaData(
@@ -167,7 +181,8 @@ calls = Table(
 )
 
 # The answers to requests that may come again. `id` is the hash of whose key it is, for which path;
-# `status` and `expires_at` are null while the request is under way.
+# `status`, `expires_at` and `size` are null while the request is under way; for those of
+# older versions so are `app` and `size`. `attempt` is the request's own.
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
@@ -177,5 +192,19 @@ idempotency_keys = Table(
     Column("location", Text),
     Column("body", LargeBinary),
     Column("expires_at", Double),
+    Column("app", String(255)),
+    Column("size", Integer),
+    Column("attempt", String(64)),
     Index(None, "expires_at"),
+    # What an app has is summed up without reading it.
+    Index(None, "app", "size"),
 )
+
+_versions = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32)))
+
+
+def revisions(connection: Connection) -> set[str]:
+    """Which migrations a database has come to: the last one, or none."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return set()
+    return set(connection.scalars(select(_versions.c.version_num)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from wamp_bridge_server.store.dialects import insert
 from wamp_bridge_server.store.schema import sessions
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ async def write_sessions(
     """Write until when they were there, the later note over the earlier."""
     until = {app: at for note in notes for app, at in note.items()}
     if until:
-        # Both dialects have the same ON CONFLICT, which is no part of the common constructs.
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(sessions)
+        statement = insert(connection, sessions)
         await connection.execute(
             statement.on_conflict_do_update(
                 index_elements=[sessions.c.app], set_={"until": statement.excluded.until}

@@ -208,7 +208,7 @@ class MemorySession:
         await self._ready()
         check_not_reserved(topic)
         if options.retain:
-            raise WampError(OPTION_NOT_ALLOWED, ["Events are not retained here."])
+            raise WampError(OPTION_NOT_ALLOWED, ["There is no router that would retain it."])
         publication = new_id()
         details = Details(self._me.session, self._me.authid, self._me.authrole, self._me.app)
         audience = [

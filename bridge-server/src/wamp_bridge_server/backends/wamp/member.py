@@ -15,6 +15,7 @@ from wamp_bridge_server.backends.base import Unavailable
 from wamp_bridge_server.backends.wamp.operations import Operations
 from wamp_bridge_server.backends.wamp.session import Refused, WampSession
 from wamp_bridge_server.backends.wamp.transport import open_channel
+from wamp_bridge_server.tasks import lasting
 
 if TYPE_CHECKING:
     import ssl
@@ -74,7 +75,7 @@ class Member:
     def open(self) -> None:
         """Begin to join, and go on until closed."""
         name = f"router session of {self._app}" if self._app else "router session of the bridge"
-        self._task = asyncio.create_task(self._stay(), name=name)
+        self._task = lasting(self._stay, name)
 
     def shut(self) -> None:
         """Be of no use: the bridge is going down."""

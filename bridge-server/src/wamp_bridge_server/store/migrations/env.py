@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from wamp_bridge_server.store.migrate import VERSION_TABLE
-from wamp_bridge_server.store.schema import metadata
+from wamp_bridge_server.store.schema import VERSION_TABLE, metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

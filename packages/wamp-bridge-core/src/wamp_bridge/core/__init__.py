@@ -10,7 +10,12 @@ from wamp_bridge.core._async_app import AsyncWampBridgeBase
 from wamp_bridge.core._async_client import AsyncBridge
 from wamp_bridge.core._binding import Parameters
 from wamp_bridge.core._bridge_app import BridgeApp, WampBridgeBase
-from wamp_bridge.core._callables import is_async_callable, run_awaiting
+from wamp_bridge.core._callables import (
+    check_off_loop,
+    is_async_callable,
+    layers,
+    run_awaiting,
+)
 from wamp_bridge.core._client import Bridge
 from wamp_bridge.core._commands import Command, commands
 from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
@@ -29,6 +34,7 @@ from wamp_bridge.core._envelopes import (
 from wamp_bridge.core._errors import (
     ApplicationError,
     BadRequest,
+    BlockedLoop,
     BridgeError,
     BridgeUnreachable,
     CallTimeout,
@@ -86,6 +92,7 @@ __all__ = [
     "AsyncBridge",
     "AsyncWampBridgeBase",
     "BadRequest",
+    "BlockedLoop",
     "Bridge",
     "BridgeApp",
     "BridgeError",
@@ -148,6 +155,7 @@ __all__ = [
     "VerificationError",
     "WampBridgeBase",
     "WebhookSigner",
+    "check_off_loop",
     "check_uri",
     "commands",
     "current_details",
@@ -158,6 +166,7 @@ __all__ = [
     "escape_segment",
     "generate_secret",
     "is_async_callable",
+    "layers",
     "loads",
     "parse_envelope",
     "run_awaiting",

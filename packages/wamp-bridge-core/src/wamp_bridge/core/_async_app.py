@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from wamp_bridge.core._bridge_app import BridgeApp
+from wamp_bridge.core._callables import check_off_loop
 from wamp_bridge.core._calling import AsyncCalling
 
 if TYPE_CHECKING:
@@ -20,6 +21,15 @@ class AsyncWampBridgeBase(BridgeApp, AsyncCalling):
 
     Code in a thread has `bridge`, which asks the same and waits there.
     """
+
+    @staticmethod
+    def check_wait() -> None:
+        """Refuse to wait in `bridge` where a loop runs: it is the server's, as `call` awaits it.
+
+        Raises:
+            BlockedLoop: One runs in this thread.
+        """
+        check_off_loop("`await call(...)` or `await publish(...)`")
 
     async def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         return await self.async_bridge._ask(operation, *args, **kwargs)  # noqa: SLF001 - of our kind

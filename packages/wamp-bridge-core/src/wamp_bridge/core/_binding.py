@@ -44,22 +44,38 @@ class Parameters:
 
     @classmethod
     def divided(
-        cls, function: Callable[..., Any], is_filled: Callable[[inspect.Parameter], bool]
+        cls,
+        function: Callable[..., Any],
+        *,
+        classes: tuple[type, ...] = (),
+        marks: tuple[type, ...] = (),
+        foreign: tuple[type, ...] = (),
     ) -> Parameters | None:
         """Find the parameters that a framework fills; None where there are none.
 
         Args:
             function: A handler.
-            is_filled: Whether the framework fills a parameter, whose annotation is evaluated.
+            classes: What such a parameter is annotated with;
+            marks: or of what kind its default is, or a mark in its `Annotated`.
+            foreign: The kinds of marks for parts of an HTTP request, which no caller by WAMP makes.
 
         Raises:
-            ConfigurationError: That can't be told, for an annotation can't be evaluated.
+            ConfigurationError: That can't be told, for an annotation can't be evaluated; or a
+                parameter has a foreign mark.
         """
         signature = signature_of(function)
         if signature is None:
             return None
         evaluated = [_evaluated(function, each) for each in signature.parameters.values()]
-        filled = [parameter for parameter in evaluated if is_filled(parameter)]
+        filled = []
+        for parameter in evaluated:
+            given = (parameter.default, *getattr(parameter.annotation, "__metadata__", ()))
+            for mark in given:
+                if isinstance(mark, foreign):
+                    raise _foreign(function, parameter, mark)
+            is_marked = any(isinstance(mark, marks) for mark in given)
+            if is_marked or parameter.annotation in classes:
+                filled.append(parameter)
         return cls(function, filled) if filled else None
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> inspect.BoundArguments:
@@ -155,6 +171,16 @@ class Binder:
                 raise ConfigurationError(f"{self._place} wants a request, and is called without")
             values[self._request.name] = request
         return self._parameters.joined(bound, values)
+
+
+def _foreign(
+    function: Callable[..., Any], parameter: inspect.Parameter, mark: object
+) -> ConfigurationError:
+    return ConfigurationError(
+        f"{place_of(function)}: {parameter.name!r} is marked {type(mark).__name__}(), a part of an "
+        "HTTP request, and a handler is called by WAMP: leave the mark out for the caller to give "
+        "the argument, with a plain default if it needn't"
+    )
 
 
 def _given(function: Callable[..., Any]) -> Iterator[str]:

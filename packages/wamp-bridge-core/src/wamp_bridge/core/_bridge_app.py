@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
+from wamp_bridge.core import _arguments as arguments
 from wamp_bridge.core import _calls as calls
 from wamp_bridge.core._calling import Calling
 from wamp_bridge.core._errors import BridgeError, ConfigurationError
@@ -57,7 +58,7 @@ class BridgeApp:
 
     def __init__(self, *sources: Mapping[str, Any]) -> None:
         self.registry = Registry(self.request_class, adapt=self.adapted, wamp_error=self.wamp_error)
-        self._mount = Mount(self.registry, *(sources or (os.environ,)))
+        self._mount = self._mounted_with(self.registry, *(sources or (os.environ,)))
         self._mounted = 0
 
     def adapted(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,6 +76,14 @@ class BridgeApp:
         """
         return None
 
+    @staticmethod
+    def check_wait() -> None:
+        """Called before `bridge` waits in its thread; nothing.
+
+        An adapter raises by `check_off_loop`, where a loop that runs in the thread can be one that
+        serves many.
+        """
+
     def add_mount(self, *sources: Mapping[str, Any], registry: Registry | None = None) -> Mount:
         """Let one more app serve the handlers, with settings and connections of its own.
 
@@ -85,13 +94,16 @@ class BridgeApp:
             *sources: Mappings with settings, as for `configure`.
             registry: The handlers, where that app has its own.
         """
-        self._mount = Mount(self.registry if registry is None else registry, *sources)
+        self._mount = self._mounted_with(self.registry if registry is None else registry, *sources)
         self._mounted += 1
         return self._mount
 
     def current_mount(self) -> Mount | None:
         """The mount of the app that the running code belongs to, where the framework tells."""
         return None
+
+    def _mounted_with(self, registry: Registry, *sources: Mapping[str, Any]) -> Mount:
+        return Mount(registry, *sources, check_wait=self.check_wait)
 
     @property
     def mount(self) -> Mount:
@@ -186,10 +198,20 @@ class BridgeApp:
         ordered: bool = False,
         concurrency: int | None = None,
         fanout: bool = False,
+        schedule: Sequence[float] | None = None,
+        timeout: float | None = None,
+        dead_letters: float | None = None,
     ) -> Callable[[_Function], _Function]:
         """Declare the decorated function as a topic's receiver; see `Registry.sub`."""
         return self.registry.sub(
-            name, match=match, ordered=ordered, concurrency=concurrency, fanout=fanout
+            name,
+            match=match,
+            ordered=ordered,
+            concurrency=concurrency,
+            fanout=fanout,
+            schedule=schedule,
+            timeout=timeout,
+            dead_letters=dead_letters,
         )
 
     def callback(
@@ -204,7 +226,7 @@ class BridgeApp:
         Raises:
             ConfigurationError: It names no handler of this app.
         """
-        if callback is None or "://" in callback:
+        if callback is None or "://" in arguments.text("callback", callback):
             return callback
         if callback not in self.mount.registry.table(self.settings.prefix).callbacks:
             raise ConfigurationError(f"no @callback() of this app is named {callback!r}")
@@ -291,11 +313,13 @@ class WampBridgeBase(BridgeApp, Calling):
     ) -> Callable[[], int | None]:
         """Return what publishes the event as it is now; it is to be called once, if at all.
 
-        For what is published when a transaction commits. What can't be sent, as a bad name or a
-        value that JSON lacks, is raised at once, as `publish` raises it.
+        For what is published when a transaction commits. What can't be sent, as a bad name, a
+        value that JSON lacks or anything at all without the URL of a bridge, is raised at once, as
+        `publish` raises it.
         """
+        self.check_wait()
         exchange = calls.publish(
-            self.settings,
+            self.bridge.settings,
             topic,
             args,
             kwargs,

@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
+from wamp_bridge.core._errors import BlockedLoop
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator, Sequence
 
@@ -41,6 +43,22 @@ def run_awaiting(function: Awaiting[_T]) -> _T:
     context = contextvars.copy_context()
     with ThreadPoolExecutor(1) as executor:
         return executor.submit(context.run, asyncio.run, function()).result()
+
+
+def check_off_loop(instead: str) -> None:
+    """Let those pass who may wait in this thread, for no event loop runs in it.
+
+    Args:
+        instead: What an asynchronous function is to write, as `await acall(...)`.
+
+    Raises:
+        BlockedLoop: One runs; says what is to be done.
+    """
+    if _on_a_loop():
+        raise BlockedLoop.explained(
+            "this waits in its thread, and here it would hold up the event loop that runs in it: "
+            f"write {instead} in an asynchronous function, or call this in another thread"
+        )
 
 
 def place_of(function: Any) -> str:

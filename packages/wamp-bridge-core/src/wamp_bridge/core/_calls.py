@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from wamp_bridge.core import _arguments as arguments
 from wamp_bridge.core._errors import error_of
 from wamp_bridge.core._messages import CallResult, CallState, PendingCall
 from wamp_bridge.core._operations import ask, budget, callback_url, listed
@@ -54,12 +55,12 @@ def call(
         )
     seconds = budget(settings, timeout)
     members = payload(args, kwargs)
-    members["options"] = dict(options) if options is not None else None
+    members["options"] = None if options is None else arguments.mapping("options", options)
     members["timeout"] = seconds
     read: Callable[[Answer], Any] = _full_result if full else _result
     return ask(
         "POST",
-        f"call/{_segment(settings, procedure)}/",
+        f"call/{_segment(settings, 'procedure', procedure)}/",
         members,
         seconds + GRACE_SECONDS,
         read,
@@ -83,7 +84,7 @@ def start_call(
     if timeout is not None:
         budget(settings, timeout)  # is it one?
     members = payload(args, kwargs)
-    members["options"] = dict(options) if options is not None else None
+    members["options"] = None if options is None else arguments.mapping("options", options)
     members["timeout"] = timeout
     headers = _key(idempotency_key)
     if callback is not None:
@@ -92,7 +93,7 @@ def start_call(
         headers["prefer"] = "respond-async"
     return ask(
         "POST",
-        f"call/{_segment(settings, procedure)}/",
+        f"call/{_segment(settings, 'procedure', procedure)}/",
         members,
         settings.timeout,
         _pending,
@@ -123,10 +124,10 @@ def publish(
 ) -> Exchange[int | None]:
     """Publish an event: the publication's id, or None where no acknowledgement was asked for."""
     members = payload(args, kwargs)
-    members["options"] = dict(options) if options is not None else None
+    members["options"] = None if options is None else arguments.mapping("options", options)
     return ask(
         "POST",
-        f"publish/{_segment(settings, topic)}/",
+        f"publish/{_segment(settings, 'topic', topic)}/",
         members,
         budget(settings, timeout),
         _publication,
@@ -145,7 +146,9 @@ def _key(key: str | None) -> dict[str, str]:
     """The header, as a string of structured fields (RFC 9651, section 3.3.3)."""
     if key is None:
         return {}
-    if not 0 < len(key) <= _MAX_KEY_LENGTH or _UNWRITABLE.search(key):
+    if not 0 < len(arguments.text("idempotency_key", key)) <= _MAX_KEY_LENGTH or _UNWRITABLE.search(
+        key
+    ):
         raise ValueError(
             f"an idempotency key is a text of 1 to {_MAX_KEY_LENGTH} ASCII characters, not {key!r}"
         )
@@ -153,15 +156,15 @@ def _key(key: str | None) -> dict[str, str]:
     return {KEY_HEADER: f'"{escaped}"'}
 
 
-def _segment(settings: Settings, name: str) -> str:
+def _segment(settings: Settings, argument: str, name: str) -> str:
     """The URI that a name stands for, as a segment of a path."""
-    uri = settings.resolve(name)
+    uri = settings.resolve(arguments.text(argument, name))
     check_uri(uri)
     return escape_segment(uri)
 
 
 def _path(pending: PendingCall | str) -> str:
-    identifier = pending if isinstance(pending, str) else pending.id
+    identifier = pending.id if isinstance(pending, PendingCall) else arguments.text("call", pending)
     return f"calls/{escape_segment(identifier)}/"
 
 

@@ -110,7 +110,8 @@ class Bridge(Calling):
         """Subscribe to topics, each with the URL that its events go to.
 
         Args:
-            endpoints: A URL for each topic, or `{"url": ..., "match", "ordered", "concurrency"}`.
+            endpoints: A URL for each topic, or `{"url": ..., "match", "ordered", "concurrency",
+                "schedule", "timeout", "dead_letters"}`.
             lease: Seconds after which they go, unless renewed by `heartbeat` or this again.
         """
         return self._ask(operations.subscribe, endpoints, lease)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 from urllib.parse import urlencode
 
+from wamp_bridge.core import _arguments as arguments
 from wamp_bridge.core._errors import Conflict, ServerError
 from wamp_bridge.core._requests import Answer, Exchange, Outgoing, encoded, exchange, json_of
 from wamp_bridge.core._uris import escape_segment
@@ -95,7 +96,7 @@ def count(settings: Settings, chosen: DeadLetterFilter) -> Exchange[int]:
 def replay(settings: Settings, identifier: str | None, chosen: DeadLetterFilter) -> Exchange[int]:
     """Have one, or those that are meant, wait again; how many."""
     if identifier is not None:
-        path = f"dead-letters/{escape_segment(identifier)}/replay/"
+        path = f"dead-letters/{escape_segment(_text(identifier))}/replay/"
         return _number((yield from _ask(settings, "POST", path, {})), "replayed")
     members = _given(chosen)
     limit = members.pop("limit", None)
@@ -117,7 +118,7 @@ def replay(settings: Settings, identifier: str | None, chosen: DeadLetterFilter)
 def delete(settings: Settings, identifier: str | None, chosen: DeadLetterFilter) -> Exchange[int]:
     """Delete one, or those that are meant; how many."""
     if identifier is not None:
-        path = f"dead-letters/{escape_segment(identifier)}/"
+        path = f"dead-letters/{escape_segment(_text(identifier))}/"
         request = Outgoing("DELETE", path, None, settings.timeout, repeatable=True)
         yield from exchange(request, _nothing)
         return 1
@@ -138,6 +139,10 @@ def _ask(
 ) -> Exchange[dict[str, Any]]:
     body = None if members is None else encoded(members)
     return exchange(Outgoing(method, path, body, settings.timeout, repeatable=True), json_of)
+
+
+def _text(identifier: str) -> str:
+    return arguments.text("identifier", identifier)
 
 
 def _given(chosen: DeadLetterFilter) -> dict[str, Any]:

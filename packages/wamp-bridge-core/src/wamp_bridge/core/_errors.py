@@ -27,8 +27,9 @@
     │   ├── Unavailable       503 wamp.error.unavailable
     │   │   └── BridgeUnreachable the bridge gave no answer at all
     │   └── CallTimeout       504 wamp.error.timeout
-    └── ConfigurationError        a setting or a declaration that can't work
-        └── DuplicateName         a name that two handlers claim
+    ├── ConfigurationError        a setting or a declaration that can't work
+    │   └── DuplicateName         a name that two handlers claim
+    └── BlockedLoop               what would wait in the thread of a server's event loop
 
 Each class stands on both sides: raised in a handler it becomes that WAMP error for the caller;
 answered by the bridge it is raised by `call`, `publish` and the rest.
@@ -275,6 +276,14 @@ class ConfigurationError(BridgeError):
 
 class DuplicateName(ConfigurationError):
     """A name that two handlers claim; says where both are."""
+
+
+class BlockedLoop(BridgeError, RuntimeError):
+    """What waits in its thread was asked for where a server's event loop runs.
+
+    Nothing was sent. All that the loop serves would have stood still meanwhile, even what is
+    waited for, where it is the app's own. What to await in its place is said.
+    """
 
 
 _CLASS_OF_URI: dict[str, type[BridgeError]] = {

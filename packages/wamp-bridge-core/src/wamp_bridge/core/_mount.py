@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 from wamp_bridge.core._announce import Announcer
 from wamp_bridge.core._async_client import AsyncBridge
@@ -13,10 +13,14 @@ from wamp_bridge.core._settings import Settings
 from wamp_bridge.core._stand_in import stand_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from wamp_bridge.core._calling import Operation
     from wamp_bridge.core._registry import Registry
     from wamp_bridge.core._stand_in import StandIn
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 _changing: Final = threading.Lock()  # taken in tests alone, so that no fork copies it held
 
@@ -31,10 +35,17 @@ class Mount:
         registry: The handlers.
         *sources: Mappings with settings; the first that has one decides. They are read when they
             are first needed, and kept until `configure`.
+        check_wait: Called before `bridge` waits; raises where that must not be.
     """
 
-    def __init__(self, registry: Registry, *sources: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        *sources: Mapping[str, Any],
+        check_wait: Callable[[], None] = lambda: None,
+    ) -> None:
         self.registry = registry
+        self._check_wait = check_wait
         self.announcer = Announcer(self)
         self._sources = sources
         self._settings: Settings | None = None
@@ -73,7 +84,7 @@ class Mount:
         """
         self._look_for_stand_in()
         if self._bridge is None:
-            self._bridge = Bridge(self.settings)
+            self._bridge = _CheckedBridge(self.settings, self._check_wait)
         return self._bridge
 
     @property
@@ -117,3 +128,15 @@ class Mount:
             if substitute is not self._stand_in:
                 self.configure(*self._sources)
                 self._stand_in = substitute
+
+
+class _CheckedBridge(Bridge):
+    """A bridge that asks first whether it may wait."""
+
+    def __init__(self, settings: Settings, check_wait: Callable[[], None]) -> None:
+        super().__init__(settings)
+        self._check_wait = check_wait
+
+    def _ask(self, operation: Operation[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        self._check_wait()
+        return super()._ask(operation, *args, **kwargs)

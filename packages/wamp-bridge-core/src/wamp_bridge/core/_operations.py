@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import urlencode
 
+from wamp_bridge.core import _arguments as arguments
 from wamp_bridge.core._errors import ConfigurationError, ServerError
 from wamp_bridge.core._messages import (
     Registration,
@@ -129,7 +130,7 @@ def heartbeat(settings: Settings, endpoints: Iterable[str] | None) -> Exchange[i
     """Renew leases: how many there were."""
     named = None
     if endpoints is not None:
-        named = [settings.resolve(endpoint) for endpoint in _several(endpoints)]
+        named = [settings.resolve(name) for name in arguments.names("endpoints", endpoints)]
 
     def read(answer: Answer) -> int:
         return int(json_of(answer).get("renewed", 0))
@@ -143,7 +144,7 @@ def callback_url(settings: Settings, callback: str) -> str:
     Raises:
         ConfigurationError: A name is given, and where the dispatcher is mounted is not known.
     """
-    if "://" in callback:
+    if "://" in arguments.text("callback", callback):
         return callback
     return f"{own_url(settings)}callback/{escape_segment(callback)}/"
 
@@ -166,11 +167,12 @@ def budget(settings: Settings, timeout: float | None) -> float:
     """Seconds for a request: as given, or as the settings say.
 
     Raises:
-        ValueError: It is no number above 0.
+        TypeError: It is no number.
+        ValueError: It is none above 0.
     """
     if timeout is None:
         return settings.timeout
-    if not (math.isfinite(timeout) and timeout > 0):
+    if not (math.isfinite(arguments.seconds("timeout", timeout)) and timeout > 0):
         raise ValueError(f"timeout must be a number of seconds above 0, not {timeout!r}")
     return timeout
 
@@ -200,7 +202,7 @@ def _remove(
     named: Any = (
         _resolved(settings, endpoints)
         if isinstance(endpoints, Mapping)
-        else [settings.resolve(endpoint) for endpoint in _several(endpoints)]
+        else [settings.resolve(name) for name in arguments.names("endpoints", endpoints)]
     )
 
     def read(answer: Answer) -> Removed:
@@ -223,16 +225,10 @@ def _listed(settings: Settings, name: str, make: Callable[[Any], _T]) -> Exchang
             return found
 
 
-def _several(endpoints: Iterable[str]) -> Iterable[str]:
-    if isinstance(endpoints, str):
-        raise TypeError("endpoints are a list of names; put a single one into a list")
-    return endpoints
-
-
 def _resolved(settings: Settings, endpoints: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        settings.resolve(name): dict(value) if isinstance(value, Mapping) else value
-        for name, value in endpoints.items()
+        settings.resolve(name): served
+        for name, served in arguments.endpoints("endpoints", endpoints).items()
     }
 
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
+from wamp_bridge.core import _options as options_of
 from wamp_bridge.core._binding import Binder
 from wamp_bridge.core._callables import is_async_callable, is_of_one_script, place_of
-from wamp_bridge.core._errors import BridgeError, ConfigurationError, DuplicateName, InvalidURI
+from wamp_bridge.core._errors import (
+    BlockedLoop,
+    BridgeError,
+    ConfigurationError,
+    DuplicateName,
+    InvalidURI,
+)
 from wamp_bridge.core._messages import EventDetails, InvocationDetails
 from wamp_bridge.core._uris import Invoke, Match, check_uri, escape_segment, resolve_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     Adapt = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -144,8 +150,8 @@ class Registry:
             raise ConfigurationError(f"invoke must be one of {sorted(_INVOKES)}, not {invoke!r}")
         options = {
             "invoke": invoke if invoke != "single" else None,
-            "concurrency": _count("concurrency", concurrency),
-            "timeout": _seconds("timeout", timeout),
+            "concurrency": options_of.count("concurrency", concurrency),
+            "timeout": options_of.seconds("timeout", timeout),
         }
         return self._declare("procedure", name, match, options)
 
@@ -158,6 +164,9 @@ class Registry:
         ordered: bool = False,
         concurrency: int | None = None,
         fanout: bool = False,
+        schedule: Sequence[float] | None = None,
+        timeout: float | None = None,
+        dead_letters: float | None = None,
     ) -> Callable[[_Function], _Function]:
         """Declare the decorated function as the receiver of a topic's events.
 
@@ -167,6 +176,11 @@ class Registry:
             ordered: Events come one at a time, in the order in which they were published.
             concurrency: How many events may come at once; 10 if left out.
             fanout: Where several sources of this app follow the topic, each gets every event.
+            schedule: Seconds to wait before each attempt to deliver an event, as `[0, 5, 300]`;
+                after the last one it is a dead letter. This and those below are as the bridge has
+                them for the app if left out.
+            timeout: Seconds that an attempt may take, 0.1 to 3600.
+            dead_letters: Seconds for which dead letters are kept.
 
         Raises:
             ConfigurationError: An option can't be.
@@ -175,8 +189,11 @@ class Registry:
         _check_name(name, "sub")
         options = {
             "ordered": ordered or None,
-            "concurrency": _count("concurrency", concurrency),
+            "concurrency": options_of.count("concurrency", concurrency),
             "fanout": fanout or None,
+            "schedule": options_of.schedule("schedule", schedule),
+            "timeout": options_of.attempt_seconds("timeout", timeout),
+            "dead_letters": options_of.kept_seconds("dead_letters", dead_letters),
         }
         return self._declare("topic", name, match, options)
 
@@ -220,7 +237,9 @@ class Registry:
 
     def wamp_error(self, error: Exception) -> BridgeError | None:
         """What a caller is told of what a handler raised; None of what is for the log alone."""
-        if isinstance(error, BridgeError) and not isinstance(error, ConfigurationError):
+        if isinstance(error, ConfigurationError | BlockedLoop):
+            return None  # a slip of the app's, which no caller can do anything about
+        if isinstance(error, BridgeError):
             return error
         return None if self._wamp_error is None else self._wamp_error(error)
 
@@ -300,20 +319,3 @@ def _name_of(function: Callable[..., Any]) -> str:
     if not (isinstance(name, str) and name.isidentifier()):
         raise ConfigurationError(f"{function!r} has no name of its own: give the decorator one")
     return name
-
-
-def _count(option: str, value: int | None) -> int | None:
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-        raise ConfigurationError(f"{option} must be an integer above 0, not {value!r}")
-    return value
-
-
-def _seconds(option: str, value: float | None) -> float | None:
-    if value is not None and not (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and value > 0
-    ):
-        raise ConfigurationError(f"{option} must be a number of seconds above 0, not {value!r}")
-    return value

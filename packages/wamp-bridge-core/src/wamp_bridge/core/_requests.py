@@ -12,6 +12,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
 
+from wamp_bridge.core import _arguments as arguments
 from wamp_bridge.core._errors import (
     BridgeError,
     BridgeUnreachable,
@@ -167,7 +168,7 @@ def payload(
     """The members `args` and `kwargs`; a mapping in the place of args is keyword arguments.
 
     Raises:
-        TypeError: `args` is neither a list, nor a tuple, nor a mapping.
+        TypeError: `args` is neither a list, nor a tuple, nor a mapping; or `kwargs` is none.
     """
     if isinstance(args, Mapping):
         if kwargs is not None:
@@ -178,7 +179,8 @@ def payload(
             f"arguments are a list, a tuple or a mapping, not {type(args).__name__}; "
             "put a single one into a list"
         )
-    return {"args": list(args or ()), "kwargs": dict(kwargs or {})}
+    given = {} if kwargs is None else arguments.mapping("kwargs", kwargs)
+    return {"args": list(args or ()), "kwargs": given}
 
 
 def _failed(failure: Failure) -> BridgeError:

@@ -117,7 +117,8 @@ def _listening_objects() -> frozenset[int]:
     """The same where descriptors can't be listed (Windows): among the sockets of Python alone."""
     found = set()
     for candidate in gc.get_objects():
-        if isinstance(candidate, socket.socket):
+        # Not by `isinstance`, which has lazy objects, as Django's, look for what they stand for.
+        if issubclass(type(candidate), socket.socket):
             try:
                 if candidate.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                     found.add(candidate.fileno())

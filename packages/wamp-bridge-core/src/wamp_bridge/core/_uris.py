@@ -14,7 +14,7 @@ Match = Literal["exact", "prefix", "wildcard"]
 Invoke = Literal["single", "roundrobin", "random", "first", "last"]
 
 _MATCHES: Final = frozenset(get_args(Match))
-_FORBIDDEN: Final = re.compile(r"[\s#\ud800-\udfff]")
+_FORBIDDEN: Final = re.compile(r"[\s#\0\ud800-\udfff]")
 
 
 def check_uri(uri: str, match: str = "exact") -> None:
@@ -25,15 +25,15 @@ def check_uri(uri: str, match: str = "exact") -> None:
         match: `exact`, `prefix` or `wildcard`. Only a wildcard may have empty components.
 
     Raises:
-        InvalidURI: It is empty, holds white space or `#`, has an empty component where none is
-            allowed, or `match` is none of the three.
+        InvalidURI: It is empty, holds white space, `#` or U+0000 (which no database takes as
+            text), has an empty component where none is allowed, or `match` is none of the three.
     """
     if match not in _MATCHES:
         raise InvalidURI(f"match must be exact, prefix or wildcard, not {match!r}")
     if not isinstance(uri, str) or not uri:
         raise InvalidURI("a WAMP URI must be a text that is not empty")
     if _FORBIDDEN.search(uri):
-        raise InvalidURI(f"{uri!r} holds white space, '#' or half a character")
+        raise InvalidURI(f"{uri!r} holds white space, '#', U+0000 or half a character")
     if match != "wildcard" and "" in uri.split("."):
         raise InvalidURI(f"{uri!r} has an empty component; only a wildcard may have one")
 

@@ -16,6 +16,7 @@ from wamp_bridge.core._stand_in import standing_in
 from wamp_bridge.core._uris import check_uri, unescape_segment
 from wamp_bridge.core.testing import _asked as asked
 from wamp_bridge.core.testing._asked import Called, Expectation, Published
+from wamp_bridge.core.testing._dead_letters import KeptDeadLetters
 from wamp_bridge.core.testing._reaching import Deliveries
 from wamp_bridge.core.testing._registered import Registered
 from wamp_bridge.core.testing._servers import PLACE
@@ -34,7 +35,7 @@ class UnexpectedRequest(AssertionError):  # noqa: N818 - named for what came
     """The app asked something of the bridge that the test has not provided for."""
 
 
-class FakeBridge(Deliveries):
+class FakeBridge(Deliveries, KeptDeadLetters):
     """Stands in for the bridge while an app is tested.
 
     ::
@@ -52,15 +53,17 @@ class FakeBridge(Deliveries):
     some. Apps don't announce themselves.
 
     Published events are taken and remembered, and so are URLs that are registered or subscribed by
-    name, though nothing is sent there. A call needs an expectation, and without one is an
-    `UnexpectedRequest`. At the end of the context, where nothing else has failed, `verify` fails
-    for what was expected and didn't come, and for what came and was not expected.
+    name, though nothing is sent there. Dead letters are those that the test has kept. A call needs
+    an expectation, and without one is an `UnexpectedRequest`. At the end of the context, where
+    nothing else has failed, `verify` fails for what was expected and didn't come, and for what came
+    and was not expected.
 
     The pytest fixture `wamp_bridge_fake` is one.
     """
 
     def __init__(self) -> None:
-        super().__init__(generate_secret())
+        Deliveries.__init__(self, generate_secret())
+        KeptDeadLetters.__init__(self)
         self._lock = threading.Lock()
         self._calls: list[Called] = []
         self._events: list[Published] = []
@@ -232,19 +235,24 @@ class FakeBridge(Deliveries):
         if action in ("announce", "withdraw"):
             source = {"id": "src_1", "url": members["url"], "state": "live", "reason": None}
             return _json(200, {"source": source} if action == "announce" else {})
-        if request.method == "GET":
-            kind = action.partition("?")[0]
-            return _json(200, {kind: self._registered.listed(kind), "cursor": None})
-        if action in self._registered.actions:
-            return self._answer_registering(action, members)
-        raise self._refuse(f"a fake bridge has no answer to {request.method} {request.path}")
+        return self._answer_kept(request, action, members)
 
-    def _answer_registering(self, action: str, members: Mapping[str, Any]) -> Answer:
+    def _answer_kept(self, request: Outgoing, action: str, members: Mapping[str, Any]) -> Answer:
+        """Answer what is about things that a bridge keeps for an app."""
+        __tracebackhide__ = True
         try:
-            with self._lock:
-                return _json(200, self._registered.actions[action](members))
-        except InvalidURI as error:
-            return _problem(error)
+            if action == "dead-letters":
+                status, document = self.answer_dead_letters(request, members)
+                return Answer(status, {}, b"") if document is None else _json(status, document)
+            if request.method == "GET":
+                kind = action.partition("?")[0]
+                return _json(200, {kind: self._registered.listed(kind), "cursor": None})
+            if action in self._registered.actions:
+                with self._lock:
+                    return _json(200, self._registered.actions[action](members))
+        except BridgeError as error:
+            return _problem(error, of_wamp=False)
+        raise self._refuse(f"a fake bridge has no answer to {request.method} {request.path}")
 
     def _answer_named(
         self,
@@ -258,7 +266,7 @@ class FakeBridge(Deliveries):
         try:
             check_uri(uri)
         except InvalidURI as error:
-            return _problem(error)
+            return _problem(error, of_wamp=False)
         if action == "call":
             return self._answer_call(settings, uri, members, headers)
         return self._answer_publish(settings, uri, members, key_in(headers))
@@ -296,7 +304,8 @@ class FakeBridge(Deliveries):
         """A call that nobody waits for has ended by the time that somebody asks."""
         outcome = self._outcomes.get(call)
         if outcome is None:
-            return _problem(NotFound.explained(f'This app has no call "{call}".'))
+            missing = NotFound.explained(f'This app has no call "{call}".')
+            return _problem(missing, of_wamp=False)
         args, kwargs = list(outcome.args), outcome.kwargs
         document: dict[str, Any] = {"id": call, "args": args, "kwargs": kwargs}
         if isinstance(outcome, BridgeError):
@@ -347,18 +356,18 @@ def _outcome(outcome: CallResult | BridgeError) -> Answer | Failure:
     return _json(200, {"result": outcome.value, **members})
 
 
-def _problem(error: BridgeError) -> Answer:
+def _problem(error: BridgeError, *, of_wamp: bool = True) -> Answer:
+    """The answer that an error is: one of WAMP's, or one of the bridge's own."""
     headers = {} if error.retry_after is None else {"retry-after": str(error.retry_after)}
-    problem = {
+    problem: dict[str, Any] = {
         "type": "about:blank",
         "title": error.title or type(error).__name__,
         "status": error.status,
-        "detail": error.detail,
+        "detail": error.detail or str(error),
         "request_id": error.request_id or "req_fake",
-        "error": error.uri,
-        "args": list(error.args),
-        "kwargs": error.kwargs,
     }
+    if of_wamp:
+        problem |= {"error": error.uri, "args": list(error.args), "kwargs": error.kwargs}
     return _json(error.status, problem, **headers)
 
 

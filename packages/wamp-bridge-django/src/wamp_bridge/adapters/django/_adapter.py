@@ -63,6 +63,11 @@ class WampBridge(RequiringUsers):
                 outside of any. Returns None. A bridge that can't take it then is logged and not
                 raised, because what is committed has happened.
             using: The database whose transaction is meant; the default one if left out.
+
+        Raises:
+            BlockedLoop: The caller is asynchronous; it is to await `apublish`.
+            ConfigurationError: It isn't said where the bridge is, also where `on_commit`.
+            BridgeError: Anything else that the bridge answered.
         """
         asked: dict[str, Any] = {"timeout": timeout, "idempotency_key": idempotency_key}
         if not on_commit:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from wamp_bridge.core import ConfigurationError, WampBridgeBase
+from wamp_bridge.core import ConfigurationError, WampBridgeBase, check_off_loop
 
 PREFIX: Final = "WAMP_BRIDGE_"
 USER_ROLE: Final = "WAMP_BRIDGE_USER_ROLE"
@@ -50,6 +50,16 @@ class SettledBridge(WampBridgeBase):
     def __init__(self) -> None:
         super().__init__(DjangoSettings(), os.environ)
         setting_changed.connect(self._setting_changed)
+
+    @staticmethod
+    def check_wait() -> None:
+        """Refuse to wait where Django refuses it to the ORM, and allow what it is told to allow.
+
+        Raises:
+            BlockedLoop: A loop runs in this thread.
+        """
+        if not os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE"):
+            check_off_loop("`await acall(...)` or `await apublish(...)`")
 
     def _setting_changed(self, *, setting: str, **_signal: object) -> None:
         if setting.startswith(PREFIX):

@@ -12,7 +12,7 @@ from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from fastapi import BackgroundTasks, FastAPI
-from fastapi.params import Depends
+from fastapi.params import Body, Depends, Param
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -32,9 +32,12 @@ def with_dependencies(function: Callable[..., Any]) -> Callable[..., Any]:
     """The handler, called with what its dependencies give; itself if it has none.
 
     Raises:
-        ConfigurationError: Whether a parameter is a dependency can't be told.
+        ConfigurationError: Whether a parameter is a dependency can't be told; or it wants a part
+            of an HTTP request, which callers by WAMP don't make.
     """
-    parameters = Parameters.divided(function, _is_filled)
+    parameters = Parameters.divided(
+        function, classes=(BackgroundTasks,), marks=(Depends,), foreign=(Param, Body)
+    )
     if parameters is None:
         return function
     route = _route(parameters.filled)
@@ -60,12 +63,6 @@ def with_dependencies(function: Callable[..., Any]) -> Callable[..., Any]:
 
     run.__signature__ = parameters.payload  # type: ignore[attr-defined]
     return run
-
-
-def _is_filled(parameter: inspect.Parameter) -> bool:
-    annotation = parameter.annotation
-    marks = (parameter.default, *getattr(annotation, "__metadata__", ()))
-    return annotation is BackgroundTasks or any(isinstance(mark, Depends) for mark in marks)
 
 
 class _Overrides:
