@@ -17,6 +17,7 @@ import schemathesis
 APP = os.environ["APP_URL"]
 URLS = {"url", "callback"}
 LONGEST_URL = 2048
+ENOUGH_SECONDS = 30
 FORMS = ["application/json", "application/cbor", "application/msgpack", "*/*"]
 
 
@@ -35,29 +36,32 @@ def before_call(_context: object, case: Any, _kwargs: object) -> None:
         case.body = body
 
 
-def mended(value: Any, *, is_url: bool = False) -> Any:
-    """A body with the app's URL in it, and whole numbers written as such.
+def mended(value: Any, name: str = "") -> Any:
+    """A body with the app's URL in it, whole numbers written as such, and time to answer.
 
-    JSON Schema knows no difference between 2 and 2.0; most decoders do, ours too.
+    JSON Schema knows no difference between 2 and 2.0; most decoders do, ours too. And what has no
+    time is answered with 504, as it should be.
     """
     if isinstance(value, dict):
         return {
-            name: mended_endpoints(item)
-            if name == "endpoints" and isinstance(item, dict)
-            else mended(item, is_url=name in URLS)
-            for name, item in value.items()
+            key: {uri: mended(each, "url") for uri, each in item.items()}
+            if key == "endpoints" and isinstance(item, dict)
+            else mended(item, key)
+            for key, item in value.items()
         }
     if isinstance(value, list):
         return [mended(item) for item in value]
     if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if is_url and isinstance(value, str) and value.startswith("http") and len(value) <= LONGEST_URL:
+        value = int(value)
+    if name == "timeout" and isinstance(value, int | float) and 0 < value < ENOUGH_SECONDS:
+        return ENOUGH_SECONDS
+    if name in URLS and isinstance(value, str) and is_url(value):
         return APP
     return value
 
 
-def mended_endpoints(endpoints: dict[str, Any]) -> dict[str, Any]:
-    return {uri: mended(endpoint, is_url=True) for uri, endpoint in endpoints.items()}
+def is_url(text: str) -> bool:
+    return text.startswith(("http://", "https://")) and len(text) <= LONGEST_URL
 
 
 @schemathesis.serializer("application/cbor")
