@@ -53,7 +53,7 @@ def mended(value: Any, name: str = "") -> Any:
         return [mended(item) for item in value]
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if name == "timeout" and isinstance(value, int | float) and 0 < value < ENOUGH_SECONDS:
+    if name == "timeout" and type(value) in {int, float} and 0 < value < ENOUGH_SECONDS:
         return ENOUGH_SECONDS
     if name in URLS and isinstance(value, str) and is_url(value):
         return APP
