@@ -122,9 +122,8 @@ class HttpServer:
                 self._application.router.add_get(spelling, handler)
             elif route.access == "app":
                 self._application.router.add_route(route.method, spelling, handler)
-            elif (
-                route.method == "POST"
-            ):  # Crossbar's say in their own words which methods there are
+            elif route.method == "POST":
+                # Crossbar's clients are told in other words which methods there are.
                 self._application.router.add_route("*", spelling, handler)
 
     def _of_app(self, handler: Handler) -> Handler:
