@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from http import HTTPStatus
+from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -15,7 +16,6 @@ from wamp_bridge_server.callbacks import envelopes
 from wamp_bridge_server.http import webhooks
 from wamp_bridge_server.http.openapi import document
 from wamp_bridge_server.http.server import HttpServer
-from wamp_bridge_server.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from wamp_bridge_server.http.routes import Route
 
 NOBODY = cast("Any", None)  # what handlers ask isn't asked here
-SERVER = HttpServer(Limits.of_this_process(), *[NOBODY] * 9)
+SERVER = HttpServer(*[NOBODY] * len(signature(HttpServer).parameters))
 DOCUMENT = document(SERVER.routes)
 
 
