@@ -43,6 +43,7 @@ class ScriptedRouter:
         self.handshake = _HANDSHAKE
         self.answer: Callable[[list[Any]], list[Any] | None] = lambda _: None
         self._writer: asyncio.StreamWriter | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
         self._frames: list[tuple[int, bytes]] = []
 
     @property
@@ -70,14 +71,15 @@ class ScriptedRouter:
         self._writer.write(_frame(kind, payload))
 
     def drop(self) -> None:
-        """Close the connection."""
-        if self._writer is not None:
-            self._writer.close()
+        """Close each connection."""
+        for writer in self._writers:
+            writer.close()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take a connection."""
         self.connections += 1
         self._writer = writer
+        self._writers.add(writer)
         try:
             await reader.readexactly(4)
             writer.write(self.handshake)
@@ -90,6 +92,7 @@ class ScriptedRouter:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
+            self._writers.discard(writer)
             writer.close()
 
     def _take(self, message: list[Any], writer: asyncio.StreamWriter) -> None:

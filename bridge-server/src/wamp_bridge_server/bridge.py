@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import msgspec
 import structlog
 
-from wamp_bridge_server.backends.opening import identities_of, open_backend
+from wamp_bridge_server.backends.opening import identities_of, open_backend, realms_of
 from wamp_bridge_server.callbacks.destinations import Own
 from wamp_bridge_server.callbacks.outbox import Outbox
 from wamp_bridge_server.callbacks.sender import Sender
@@ -28,12 +28,14 @@ from wamp_bridge_server.services.asynchronous import AsynchronousCalls
 from wamp_bridge_server.services.calls import Calls
 from wamp_bridge_server.services.cleaning import Cleaning
 from wamp_bridge_server.services.dead_letters import DeadLetterOffice
+from wamp_bridge_server.services.directory import Directory
 from wamp_bridge_server.services.endpoints import Endpoints
 from wamp_bridge_server.services.health import Health
 from wamp_bridge_server.services.idempotency import Idempotency
 from wamp_bridge_server.services.inbox import Inbox
 from wamp_bridge_server.services.liveness import Liveness
 from wamp_bridge_server.services.publishing import Publishing
+from wamp_bridge_server.services.recall import Recall
 from wamp_bridge_server.services.recipients import Recipients
 from wamp_bridge_server.services.reconciler import Reconciler
 from wamp_bridge_server.services.reloading import Reloading
@@ -80,6 +82,7 @@ class Bridge:
         self._address: tuple[str, int] | None = None
         self._tls: ListenerTls | None = None
         self._identities: dict[str, Identity] = {}
+        self._realms: dict[str, str] = {}
         self._authentication: Authentication | None = None
         self._reloading: Reloading | None = None
         self._reload_lock = asyncio.Lock()
@@ -96,7 +99,7 @@ class Bridge:
     @property
     def router_url(self) -> str:
         """The URL of the router that it joins."""
-        return self._config.router.url
+        return self._config.router.urls[0]
 
     async def start(self) -> None:
         """Start all of it; on return requests are answered. The router may be away.
@@ -138,9 +141,12 @@ class Bridge:
             after = msgspec.structs.replace(config, **kept)
             check_listener(after)
             self._renew_certificate()
+            identities = identities_of(after.router, after.apps)
             self._config = after
             self._identities.clear()
-            self._identities.update(identities_of(after.apps))
+            self._identities.update(identities)
+            self._realms.clear()
+            self._realms.update(realms_of(after.apps))
             if after.public_urls != before.public_urls:
                 self._authentication.authorities = self._authorities()
             self._authentication.remotes = Remotes(after.trusted_proxies)
@@ -167,8 +173,9 @@ class Bridge:
             )
         )
         await sender.start()
-        self._identities = identities_of(config.apps)
-        backend = open_backend(config.router, self._identities)
+        self._identities = identities_of(config.router, config.apps)
+        self._realms = realms_of(config.apps)
+        backend = open_backend(config.router, self._identities, self._realms)
         recipients = Recipients(apps, table)
         outbox = closing(
             Outbox(sender, store, recipients, lambda recipient: _declined(endpoints, recipient))
@@ -189,7 +196,18 @@ class Bridge:
         )
         await arrivals.start()
         await closing(backend).start(arrivals)
-        endpoints = closing(Endpoints(table, store, closing(reconciler), outbox, clock))
+        directory = Directory(backend)
+        endpoints = closing(
+            Endpoints(
+                table,
+                store,
+                closing(reconciler),
+                outbox,
+                clock,
+                directory.holder,
+                lambda app: self._realms.get(app, config.router.realm),
+            )
+        )
         await endpoints.start(apps.by_name)
         outbox.start()
         sources = Sources(apps, table, endpoints, store, sender, clock)
@@ -220,6 +238,8 @@ class Bridge:
             sources,
             DeadLetterOffice(store, table, outbox),
             health,
+            directory,
+            Recall(backend),
         )
         await self._listen(closing(server), own)
         authentication.authorities = self._authorities()

@@ -17,6 +17,7 @@
     ├── Unprocessable          422  a right type with a value that isn't allowed
     ├── TooFast                429  too many requests, or wrong ones, in a time
     ├── HeadTooLarge           431  headers over the limit
+    ├── NotOffered             501  what the router or the kind of backend has not
     ├── BadSource              502  a source that is unreachable or has no valid manifest
     ├── Unavailable            503  no router, no store, or too much at once
     │   └── GoingDown          503  the bridge is being stopped
@@ -36,7 +37,10 @@ if TYPE_CHECKING:
 # The URIs of WAMP's errors, those included that backends raise themselves.
 ALREADY_SUBSCRIBED: Final = "wamp.error.already_subscribed"
 """Not WAMP's: a session asked twice for one topic, which routers don't tell it."""
+AUTHORIZATION_FAILED: Final = "wamp.error.authorization_failed"
 CANCELED: Final = "wamp.error.canceled"
+HISTORY_UNAVAILABLE: Final = "wamp.error.history_unavailable"
+"""Crossbar's: it keeps no history of this topic."""
 INVALID_ARGUMENT: Final = "wamp.error.invalid_argument"
 INVALID_URI: Final = "wamp.error.invalid_uri"
 NO_SUCH_PROCEDURE: Final = "wamp.error.no_such_procedure"
@@ -191,6 +195,12 @@ class HeadTooLarge(Problem):
     """Headers over the limit."""
 
     status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+
+
+class NotOffered(Problem):
+    """What the router has not, so that asking again is of no use."""
+
+    status = HTTPStatus.NOT_IMPLEMENTED
 
 
 class BadSource(Problem):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -32,7 +34,7 @@ LISTEN_ONLY = {
     "match": "prefix",
     "allow": {"call": False, "register": False, "publish": False, "subscribe": True},
 }
-AUTH = {
+AUTH: dict[str, Any] = {
     "ticket": {
         "type": "static",
         "principals": {
@@ -54,10 +56,38 @@ AUTH = {
         },
     },
 }
+# What autobahn makes of the one password, and the specification of the other.
+_SALT = b"0123456789abcdef"
+SALTED = hashlib.pbkdf2_hmac("sha256", b"secret-of-older", _SALT, 4096, 32)
+SCRAM = {
+    "newer": {
+        "kdf": "argon2id-13",
+        "memory": 512,
+        "iterations": 64,
+        "salt": _SALT.hex(),
+        "stored-key": "6ef4d7bfb84bf6809181e5849d76be3d203ea1fadee4092ff6c180ee62ca7392",
+        "server-key": "85310a24602aa7fb75b3427461d539753f707754c4bc9ab10f594c93a61e45c3",
+        "role": "app",
+    },
+    "older": {
+        "kdf": "pbkdf2",
+        "memory": 0,
+        "iterations": 4096,
+        "salt": _SALT.hex(),
+        "stored-key": hashlib.sha256(
+            hmac.digest(SALTED, b"Client Key", "sha256"),
+        ).hexdigest(),
+        "server-key": hmac.digest(SALTED, b"Server Key", "sha256").hex(),
+        "role": "app",
+    },
+}
+AUTH["scram"] = {"type": "static", "principals": SCRAM}
 IDENTITIES = {
     "ticket": Identity("ticket", "shop", secret="secret-of-shop"),
     "wampcra": Identity("wampcra", "plain", secret="secret-of-plain"),
     "wampcra with a salt": Identity("wampcra", "salted", secret="secret-of-salted"),
+    "scram with argon2id": Identity("scram", "newer", secret="secret-of-scrammer"),
+    "scram with pbkdf2": Identity("scram", "older", secret="secret-of-older"),
     "cryptosign": Identity("cryptosign", "signer", key=KEY),
     "cryptosign by its key alone": Identity("cryptosign", key=KEY),
 }
@@ -67,7 +97,7 @@ IDENTITIES = {
 def guarded() -> Iterator[CrossbarRouter]:
     """Yield a router that lets nobody in without a name."""
     roles = {"app": [ANYTHING], "reader": [LISTEN_ONLY]}
-    with running_router(roles=roles, auth=AUTH) as router:
+    with running_router(roles=roles, auth=AUTH, realms=["realm2"]) as router:
         yield router
 
 
@@ -96,6 +126,7 @@ async def test_every_way_to_say_who_one_is(
         Identity("ticket", "nobody", secret="secret-of-shop"),
         Identity("wampcra", "plain", secret="secret-of-others"),
         Identity("wampcra", "salted", secret="secret-of-others"),
+        Identity("scram", "newer", secret="secret-of-others"),
         Identity("cryptosign", "signer", key=KEY[:-2] + "41"),
     ],
     ids=lambda identity: f"{identity.method} {identity.authid}",
@@ -134,11 +165,13 @@ async def configured(
     """A backend as a configuration gives it: one app has an identity of its own."""
     assert no_task_left is None
     ticket = Secret("secret-of-shop")
+    router = RouterConfig(
+        url=guarded.url, auth=RouterAuth(method="ticket", authid="shop", secret=ticket)
+    )
     backend = open_backend(
-        RouterConfig(
-            url=guarded.url, auth=RouterAuth(method="ticket", authid="shop", secret=ticket)
-        ),
+        router,
         identities_of(
+            router,
             {
                 "news": AppConfig(
                     name="news",
@@ -147,7 +180,7 @@ async def configured(
                     ),
                 ),
                 "shop": AppConfig(name="shop"),
-            }
+            },
         ),
     )
     assert isinstance(backend, WampBackend)
@@ -192,6 +225,9 @@ async def test_what_the_router_does_not_allow_is_an_error(
         {"method": "ticket"},
         {"method": "ticket", "authid": "shop"},
         {"method": "wampcra", "secret": "s"},
+        {"method": "scram", "secret": "s"},
+        {"method": "scram", "authid": "a,b", "secret": "s"},
+        {"method": "tls"},
         {"method": "cryptosign", "authid": "shop"},
         {"method": "cryptosign", "key": "no key"},
     ],

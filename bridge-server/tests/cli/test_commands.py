@@ -37,7 +37,8 @@ def test_version(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [(), ("serve",), ("dev",), ("check",), ("key",), ("dead-letters",)]
+    "arguments",
+    [(), *((name,) for name in ("serve", "dev", "check", "key", "call", "register"))],
 )
 def test_help(start: Start, arguments: tuple[str, ...]) -> None:
     program = start(*arguments, "--help")

@@ -214,7 +214,7 @@ def test_nobody_is_let_in_unasked_by_a_change(start: Start, ask: Ask, tmp_path: 
         + section("shop", "shop-token", more="anonymous = true")
     )
     complaint = program.logged("configuration not taken, nothing is changed")
-    assert complaint["where"] == "with the listener that runs"
+    assert complaint["where"] == "with what runs"
     assert complaint["key"] == "apps.shop.anonymous"
     assert ask(f"http://127.0.0.1:{port}/", "registrations/")
     assert program.end(signal.SIGTERM) == 0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,8 @@ from wamp_bridge_server.config import (
     ConfigError,
     CrossbarKey,
     DeliveryConfig,
+    RouterAuth,
+    RouterConfig,
     Secret,
     TlsConfig,
     Token,
@@ -26,9 +29,6 @@ from wamp_bridge_server.config import (
     parse,
 )
 from wamp_bridge_server.config.tokens import is_mistyped, make_token
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SECRET = "whsec_" + base64.b64encode(b"s" * 32).decode()
 HASH = "sha256:" + hash_token("hunter2")
@@ -205,8 +205,16 @@ def test_an_app_against_the_listener_that_runs() -> None:
     app = AppConfig(name="shop", anonymous=True)
     check_listener(Config(apps={"shop": app}))
     running = parse(f"listen = '0.0.0.0:8181'\n{APP}").listen
-    with pytest.raises(ConfigError, match=r"with the listener that runs: apps\.shop\.anonymous"):
+    with pytest.raises(ConfigError, match=r"with what runs: apps\.shop\.anonymous"):
         check_listener(Config(listen=running, apps={"shop": app}))
+
+
+def test_an_app_with_a_certificate_is_for_a_router_with_tls() -> None:
+    pair = TlsConfig(cert=Path("a.crt"), key=Path("a.key"))
+    app = AppConfig(name="shop", router_auth=RouterAuth(method="tls", pair=pair))
+    check_listener(Config(router=RouterConfig(url="wss://r"), apps={"shop": app}))
+    with pytest.raises(ConfigError, match=r"runs: apps\.shop\.router_auth\.method: can't be tls"):
+        check_listener(Config(router=RouterConfig(url=("wss://r", "ws://s")), apps={"shop": app}))
 
 
 def test_certificates(tmp_path: Path) -> None:
@@ -215,12 +223,17 @@ def test_certificates(tmp_path: Path) -> None:
     path = tmp_path / "b.toml"
     path.write_text(
         f"tls = {{ cert = '{cert.name}', key = '{key}' }}\n"
-        f"[router]\nurl = 'rss://r:1'\nca = '{cert.name}'\n{APP}secrets = ['file:s']"
+        f"[router]\nurl = 'rss://r:1'\nca = '{cert.name}'\n{APP}secrets = ['file:s']\n"
+        f"realm = 'realm2'\n"
+        f"router_auth = {{ method = 'tls', cert = '{cert.name}', key = '{key}' }}"
     )
     (tmp_path / "s").write_text(SECRET)
     config = load(path, {}, files=files)
     assert config.tls == TlsConfig(cert=cert, key=key)
     assert config.router.ca == cert
+    assert config.apps["shop"].realm == "realm2"
+    auth = config.apps["shop"].router_auth
+    assert auth == RouterAuth(method="tls", pair=TlsConfig(cert=cert, key=key))
     assert files == {path, cert, key, tmp_path / "s"}
 
 
@@ -234,6 +247,22 @@ def test_certificates(tmp_path: Path) -> None:
         ("tls = { cert = 'test.crt', key = 'other.key' }", "tls: has no certificate and private"),
         ("tls = { cert = 'test.key', key = 'test.key' }", "tls: has no certificate and private"),
         ("tls = { cert = 'locked.crt', key = 'locked.key' }", "tls: has no certificate and pri"),
+        (
+            "router.auth = { method = 'tls', cert = 'test.crt' }",
+            "router.auth: needs cert and key b",
+        ),
+        (
+            "router.tls = { cert = 'test.crt', key = 'test.key' }",
+            "router.tls: is for routers at rss:// and wss:// alone",
+        ),
+        (
+            "router.auth = { method = 'tls', cert = 'test.crt', key = 'test.key' }",
+            "router.auth.method: can't be tls: every URL of the router must be rss:// or wss://",
+        ),
+        (
+            "router.auth = { method = 'tls', cert = 'test.crt', key = 'other.key' }",
+            "router.auth: has no certificate and private",
+        ),
         ("tls = { cert = 'a', key = 'b', ca = 'c' }", "tls.ca: is an unknown key"),
         ("router = { url = 'wss://r', ca = 'no' }", "router.ca: names the file no, which can't"),
         ("router = { url = 'wss://r', ca = 'test.key' }", "router.ca: names the file test.key, wh"),

@@ -47,6 +47,7 @@ def test_a_bridge_runs_from_the_environment_alone() -> None:
             "PUBLIC_URLS": "https://a.example.com, https://b.example.com",
             "ROUTER_URL": "ws://127.0.0.1:8080/ws",
             "ROUTER_REALM": "factory",
+            "APPS_SHOP_REALM": "shops",
             "ROUTER_AUTH_METHOD": "ticket",
             "ROUTER_AUTH_AUTHID": "bridge",
             "ROUTER_AUTH_SECRET": "env:TICKET",
@@ -71,6 +72,7 @@ def test_a_bridge_runs_from_the_environment_alone() -> None:
     )
     assert config.store.url == "sqlite:///:memory:"
     shop = config.apps["shop"]
+    assert shop.realm == "shops"
     assert shop.tokens == (Token(hash_token("t")), Token(hash_token("u")))
     assert shop.secrets == (Secret(SECRET),)
     assert shop.sources == ("http://10.0.0.5/a,b/",)

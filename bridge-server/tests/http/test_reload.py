@@ -59,6 +59,21 @@ async def entry(client: Client, kind: str = "registrations") -> dict[str, Any]:
     return found
 
 
+@pytest.mark.parametrize("router_url", ["memory:"])
+async def test_an_app_that_moves_to_another_realm_takes_all_with_it(
+    bridge: Bridge, config: Config, shop: Client, bank: Client, app: CallbackServer
+) -> None:
+    app.answering = lambda posted: web.json_response(posted.document["type"])
+    await shop.post("/register/", {"endpoints": {"com.a": app.url}})
+    assert (await bank.post("/call/com.a/"))["result"] == "invocation"
+    await bridge.reload(changed(config, "shop", realm="other"))
+    await bank.post("/call/com.a/", status=404)
+    assert (await shop.post("/call/com.a/"))["result"] == "invocation"
+    both = changed(changed(config, "shop", realm="other"), "bank", realm="other")
+    await bridge.reload(both)
+    assert (await bank.post("/call/com.a/"))["result"] == "invocation"
+
+
 async def test_an_app_that_goes_and_comes_back(
     bridge: Bridge, config: Config, shop: Client, bank: Client, app: CallbackServer
 ) -> None:

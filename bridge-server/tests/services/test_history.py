@@ -212,7 +212,6 @@ async def test_what_is_held_back_is_not_lost_where_another_gap_begins() -> None:
 
 
 def test_history_that_no_router_can_have_is_left_out() -> None:
-    group = Table().put(endpoint("com.kept", "http://127.0.0.1:1/", 0.0)).group
     told = {"publication": 7, "time_ns": 10**9}
-    assert module._event(group, told) is not None
-    assert module._event(group, {**told, "publication": 2**63}) is None
+    assert module.event_of(told, "com.kept", "exact") is not None
+    assert module.event_of({**told, "publication": 2**63}, "com.kept", "exact") is None

@@ -159,6 +159,22 @@ def _listed(tape: Tape, _: World) -> tuple[str, str, Any]:
     return "GET", tape.pick(paths) + (tape.pick(QUERIES) if tape.chance(2) else ""), None
 
 
+def _told(tape: Tape, _: World) -> tuple[str, str, Any]:
+    query = "&".join(
+        f"{name}={quote(str(tape.pick(texts)), safe='')}"
+        for name, texts in (
+            ("limit", (1, 0, "", "x")),
+            ("since", (0, "nan", 1e300, "x")),
+            ("match", (*_MATCHES, "x")),
+            ("cursor", ("YWZ0ZXI6MQ", "YWZ0ZXI6eA", "")),
+        )
+        if tape.chance(3)
+    )
+    topic = quote(values.uri(tape), safe="")
+    paths = ("/procedures/", "/topics", f"/topics/{topic}/history/", f"/topics/{topic}/history")
+    return "GET", f"{tape.pick(paths)}?{query or 'limit=1'}", None
+
+
 def _of_an_id(tape: Tape, _: World) -> tuple[str, str, Any]:
     identifiers = (
         "reg_0",
@@ -202,6 +218,7 @@ def _as_crossbars(tape: Tape, _: World) -> tuple[str, str, Any]:
 
 ROUTES: tuple[Callable[[Tape, World], tuple[str, str, Any]], ...] = (
     *(_called, _called, _published, _published, _registered, _subscribed, _taken_back),
-    *(_called_later, _announced, _listed, _of_an_id, _renewed, _as_crossbars, _as_crossbars),
+    *(_called_later, _announced, _listed, _told, _of_an_id, _renewed),
+    *(_as_crossbars, _as_crossbars),
     _dead_letters,
 )

@@ -189,6 +189,10 @@ class Backend(Protocol):
     def reason(self) -> str | None:
         """Why the network isn't there, for a person; None where it is. Holds no secret."""
 
+    @property
+    def realms(self) -> Mapping[str, bool]:
+        """The realms that sessions are in or try to join, and whether all of those have joined."""
+
     async def start(self, listener: Listener) -> None:
         """Begin joining; returns at once, also while the router is away."""
 

@@ -79,10 +79,12 @@ class Own:
 
     @classmethod
     def of(cls, config: Config) -> Self:
-        """Those of a bridge: its listener and its router. The store has no address."""
-        parts = urlsplit(config.router.url)
-        port = parts.port or {"ws": 80, "wss": 443}.get(parts.scheme)
-        own = cls([(parts.hostname, port)] if parts.hostname and port else [])
+        """Those of a bridge: its listener and its routers. The store has no address."""
+        routers = [
+            (parts.hostname, parts.port or {"ws": 80, "wss": 443}.get(parts.scheme))
+            for parts in map(urlsplit, config.router.urls)
+        ]
+        own = cls([(host, port) for host, port in routers if host and port])
         own.listens([(config.listen.host, config.listen.port)])
         return own
 

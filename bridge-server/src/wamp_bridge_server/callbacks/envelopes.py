@@ -11,7 +11,16 @@ if TYPE_CHECKING:
 
     from wamp_bridge_server.backends.base import Details, Event, Invocation, Result, WampError
 
-__all__ = ["NotJson", "error", "event", "invocation", "manifest", "result", "single_result"]
+__all__ = [
+    "NotJson",
+    "disclosed",
+    "error",
+    "event",
+    "invocation",
+    "manifest",
+    "result",
+    "single_result",
+]
 
 
 def invocation(invocation: Invocation, caller_app: str | None, deadline: float) -> bytes:
@@ -20,7 +29,7 @@ def invocation(invocation: Invocation, caller_app: str | None, deadline: float) 
     Raises:
         NotJson: The caller sent what JSON lacks.
     """
-    details = _disclosed("caller", invocation.details)
+    details = disclosed("caller", invocation.details)
     if caller_app is not None:
         details["caller_app"] = caller_app
     details["deadline"] = deadline
@@ -42,6 +51,9 @@ def event(event: Event) -> bytes:
     Raises:
         NotJson: The publisher sent what JSON lacks.
     """
+    details = disclosed("publisher", event.details)
+    if event.details.app is not None:
+        details["publisher_app"] = event.details.app
     return encode_json(
         {
             "type": "event",
@@ -50,7 +62,7 @@ def event(event: Event) -> bytes:
             "publication": event.publication,
             "args": to_json(event.args),
             "kwargs": to_json(event.kwargs),
-            "details": _disclosed("publisher", event.details),
+            "details": details,
         }
     )
 
@@ -109,7 +121,8 @@ def single_result(args: Sequence[Any]) -> Any:
     return list(args) if args else None
 
 
-def _disclosed(who: str, details: Details) -> dict[str, Any]:
+def disclosed(who: str, details: Details) -> dict[str, Any]:
+    """What is known of the one who called or published, under the names that `who` begins."""
     known: Mapping[str, Any] = {
         who: details.session,
         f"{who}_authid": details.authid,

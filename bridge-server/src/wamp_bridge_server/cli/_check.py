@@ -45,10 +45,10 @@ def command(context: click.Context, config: Path | None, reference: str | None) 
         context.exit(Refusal.exit_code)
     owner = None if reference is None else _owner(found, _token(reference))
     router = found.router
-    way = "" if router.url == "memory:" else f", {router.realm}, {router.auth.method}"
+    way = "" if router.is_memory else f", {router.realm}, {router.auth.method}"
     click.echo(f"{config or 'environment'} is good")
     click.echo(f"  listen  {found.listen}{', with TLS' if found.tls else ''}")
-    click.echo(f"  router  {router.url}{way}")
+    click.echo(f"  router  {', '.join(router.urls)}{way}")
     click.echo(f"  store   {found.store.url}")
     for app in found.apps.values():
         click.echo(f"  app     {app.name}: {_summary(app)}")
@@ -70,6 +70,8 @@ def _summary(app: AppConfig) -> str:
         parts.append("a key for Crossbar's clients")
     if app.anonymous:
         parts.append("Crossbar's clients without any")
+    if app.realm is not None:
+        parts.append(f"in {app.realm}")
     if app.router_auth:
         parts.append(f"at the router by {app.router_auth.method}")
     return ", ".join(parts)

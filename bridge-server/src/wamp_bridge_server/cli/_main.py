@@ -15,7 +15,17 @@ from wamp_bridge_server.cli._failures import one_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = ("serve", "dev", "check", "key", "dead-letters")
+_COMMANDS = (
+    "serve",
+    "dev",
+    "check",
+    "key",
+    "call",
+    "publish",
+    "subscribe",
+    "register",
+    "dead-letters",
+)
 _SIGINT_STATUS = 130  # as shells have it for a program that SIGINT ended
 
 

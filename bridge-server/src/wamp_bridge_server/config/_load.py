@@ -13,6 +13,7 @@ from wamp_bridge_server.config._environment import Setting, read_environment
 from wamp_bridge_server.config._errors import ConfigError, Problem
 from wamp_bridge_server.config._lines import lines_of_keys
 from wamp_bridge_server.config._reader import anonymous_is_one_app_on_loopback, read
+from wamp_bridge_server.config._router import certificates_go_by_tls
 from wamp_bridge_server.config._secrets import Vault
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _read(text: str, name: str, vault: Vault) -> Config:
 
 
 def check_listener(config: Config) -> None:
-    """Check the apps of a configuration against a listener that it was not read with.
+    """Check the apps of a configuration against a listener and router that it was not read with.
 
     Raises:
         ConfigError: An app can't be served there.
@@ -109,9 +110,10 @@ def check_listener(config: Config) -> None:
     problems: list[Problem] = []
 
     def report(path: tuple[str, ...], message: str) -> None:
-        problems.append(Problem("with the listener that runs", _dotted(path), message))
+        problems.append(Problem("with what runs", _dotted(path), message))
 
     anonymous_is_one_app_on_loopback(config, report)
+    certificates_go_by_tls(config, report)
     if problems:
         raise ConfigError(problems)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Action = Literal["call", "publish", "register", "subscribe"]
-AuthMethod = Literal["anonymous", "ticket", "wampcra", "cryptosign"]
+AuthMethod = Literal["anonymous", "ticket", "wampcra", "scram", "cryptosign", "tls"]
 
 EVERYTHING = ("*",)
 
@@ -89,37 +89,56 @@ class Address(msgspec.Struct, frozen=True):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class TlsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate (with its chain) and its private key, files in PEM."""
+
+    cert: Path
+    key: Path
+
+
 class RouterAuth(msgspec.Struct, frozen=True, kw_only=True):
     """How to authenticate at the router.
 
-    `secret` is the ticket (`ticket`) or the shared secret (`wampcra`); `key` is the Ed25519
-    private key as 64 hex digits (`cryptosign`).
+    `secret` is the ticket (`ticket`), the shared secret (`wampcra`) or the password (`scram`);
+    `key` is the Ed25519 private key as 64 hex digits (`cryptosign`); `pair` is the certificate that
+    is shown to the router (`tls`), None where it is the router section's.
     """
 
     method: AuthMethod = "anonymous"
     authid: str | None = None
     secret: Secret | None = None
     key: Secret | None = None
+    pair: TlsConfig | None = None
 
 
 class RouterConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The router that the bridge joins: `rs`, `rss`, `ws` or `wss` with a host, or `memory:`.
 
+    Several URLs, each of a router of the same realms, are tried in turn.
     `ca` is a file of certificates in PEM, which alone are trusted for `rss` and `wss`; None where
-    the system's are.
+    the system's are. `tls` is the certificate that every session shows which has none of its own.
     """
 
-    url: str = "rs://127.0.0.1:8080"
+    url: str | tuple[str, ...] = "rs://127.0.0.1:8080"
     realm: str = "realm1"
     auth: RouterAuth = RouterAuth()
     ca: Path | None = None
+    tls: TlsConfig | None = None
 
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All of them, as they are tried."""
+        return (self.url,) if isinstance(self.url, str) else self.url
 
-class TlsConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The listener's certificate (with its chain) and private key, files in PEM."""
+    @property
+    def is_memory(self) -> bool:
+        """Whether there is no router at all."""
+        return self.url == "memory:"
 
-    cert: Path
-    key: Path
+    @property
+    def secure(self) -> bool:
+        """Whether every one of them is reached by TLS."""
+        return all(url.startswith(("rss:", "wss:")) for url in self.urls)
 
 
 class StoreConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -215,7 +234,7 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     go to globally routable addresses, ports 80 and 443. `rate` is requests a second, None for no
     limit. `anonymous` lets requests of Crossbar's clients in that say nothing of who asks.
     `calls` says what is kept of those. `deliveries` says how what is sent to it gets there.
-    `router_auth` is None where the router section's holds.
+    `realm` and `router_auth` are None where the router section's hold.
     """
 
     name: str
@@ -229,6 +248,7 @@ class AppConfig(msgspec.Struct, frozen=True, kw_only=True):
     anonymous: bool = False
     calls: CallConfig = CallConfig()
     deliveries: DeliveryConfig = DeliveryConfig()
+    realm: str | None = None
     router_auth: RouterAuth | None = None
 
 

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import difflib
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from wamp_bridge_server.config import _deliveries, checks
 from wamp_bridge_server.config._callbacks import callback_rule
 from wamp_bridge_server.config._expiry import entry
 from wamp_bridge_server.config._model import (
     AppConfig,
-    AuthMethod,
     CallConfig,
     Config,
     CrossbarKey,
     DeliveryConfig,
     Permissions,
-    RouterAuth,
-    RouterConfig,
     Secret,
     StoreConfig,
-    TlsConfig,
     Token,
 )
+from wamp_bridge_server.config._router import (
+    certificates_go_by_tls,
+    read_auth,
+    read_router,
+    read_tls,
+)
 from wamp_bridge_server.config._secrets import Vault, anything
-from wamp_bridge_server.config._tls import check_authorities, check_pair
+from wamp_bridge_server.config._table import Table
 from wamp_bridge_server.config.checks import Wrong
 
 if TYPE_CHECKING:
@@ -32,78 +33,17 @@ if TYPE_CHECKING:
 
     Report = Callable[[tuple[str, ...], str], None]
 
-T = TypeVar("T")
-
-_METHODS: dict[str, AuthMethod] = {
-    "anonymous": "anonymous",
-    "ticket": "ticket",
-    "wampcra": "wampcra",
-    "cryptosign": "cryptosign",
-}
-# What each method needs, and what it may have beside.
-_CREDENTIALS: dict[AuthMethod, tuple[set[str], set[str]]] = {
-    "anonymous": (set(), {"authid"}),
-    "ticket": ({"authid", "secret"}, set()),
-    "wampcra": ({"authid", "secret"}, set()),
-    "cryptosign": ({"key"}, {"authid"}),
-}
-
-
-class _Table:
-    """A table that is being read; what nobody asked for is unknown."""
-
-    def __init__(self, report: Report, path: tuple[str, ...], value: Any) -> None:
-        self.path = path
-        self.report = report
-        self._known: list[str] = []
-        self._values: Mapping[str, Any] = {}
-        if isinstance(value, dict):
-            self._values = value
-        else:
-            report(path, f"must be a table, not {checks.kind(value)}")
-
-    def get(self, key: str, check: Callable[[Any], T], default: T) -> T:
-        """A key's checked value; its default where it is left out or wrong (and told)."""
-        self._known.append(key)
-        if key not in self._values:
-            return default
-        try:
-            return check(self._values[key])
-        except Wrong as wrong:
-            self.report((*self.path, key + wrong.inside), str(wrong))
-            return default
-
-    def table(self, key: str) -> _Table | None:
-        """A table in this one; None where it is left out."""
-        self._known.append(key)
-        if key not in self._values:
-            return None
-        return _Table(self.report, (*self.path, key), self._values[key])
-
-    def keys(self) -> tuple[str, ...]:
-        """The keys that are given."""
-        return tuple(self._values)
-
-    def done(self) -> None:
-        """Tell of all keys that nobody asked for."""
-        for key in self._values:
-            if key in self._known:
-                continue
-            near = difflib.get_close_matches(key, self._known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(self._known)}"
-            self.report((*self.path, key), f"is an unknown key; {hint}")
-
 
 def read(values: Mapping[str, Any], vault: Vault, report: Report) -> Config:
     """Make the configuration of TOML's values; good only when nothing was reported."""
-    root = _Table(report, (), values)
+    root = Table(report, (), values)
     defaults = Config()
     config = Config(
         listen=root.get("listen", checks.address, defaults.listen),
         public_urls=root.get("public_urls", checks.listed(checks.public_url), ()),
         trusted_proxies=root.get("trusted_proxies", checks.listed(checks.network), ()),
-        tls=_tls(root.table("tls"), vault),
-        router=_router(root.table("router"), vault),
+        tls=read_tls(root.table("tls"), vault),
+        router=read_router(root.table("router"), vault),
         store=_store(root.table("store")),
         grace=root.get("grace", checks.grace, defaults.grace),
         apps=_apps(root.table("apps"), vault),
@@ -115,75 +55,12 @@ def read(values: Mapping[str, Any], vault: Vault, report: Report) -> Config:
             "names no app, so nobody could use the bridge; `wamp-bridge key NAME` makes one",
         )
     _keys_name_one_app(config.apps, report)
+    certificates_go_by_tls(config, report)
     anonymous_is_one_app_on_loopback(config, report)
     return config
 
 
-def _tls(table: _Table | None, vault: Vault) -> TlsConfig | None:
-    if table is None:
-        return None
-    cert = table.get("cert", vault.path, None)
-    key = table.get("key", vault.path, None)
-    table.done()
-    if lacking := sorted({"cert", "key"} - set(table.keys())):
-        table.report(table.path, f"lacks {' and '.join(lacking)}, files in PEM")
-    if cert is None or key is None:
-        return None
-    try:
-        check_pair(cert, key)
-    except Wrong as wrong:
-        table.report(table.path, str(wrong))
-    return TlsConfig(cert=cert, key=key)
-
-
-def _router(table: _Table | None, vault: Vault) -> RouterConfig:
-    if table is None:
-        return RouterConfig()
-    defaults = RouterConfig()
-    router = RouterConfig(
-        url=table.get("url", checks.router_url, defaults.url),
-        realm=table.get("realm", checks.realm, defaults.realm),
-        auth=_auth(table.table("auth"), vault) or defaults.auth,
-        ca=table.get("ca", vault.file(check_authorities), None),
-    )
-    table.done()
-    if "ca" in set(table.keys()) and not router.url.startswith(("rss:", "wss:")):
-        table.report((*table.path, "ca"), "is for routers at rss:// and wss:// alone")
-    return router
-
-
-def _auth(table: _Table | None, vault: Vault) -> RouterAuth | None:
-    if table is None:
-        return None
-    method = table.get("method", _method, None)
-    auth = RouterAuth(
-        method=method or "anonymous",
-        authid=table.get("authid", checks.text, None),
-        secret=table.get("secret", vault.secret(anything), None),
-        key=table.get("key", vault.secret(checks.cryptosign_key), None),
-    )
-    table.done()
-    given = set(table.keys())
-    if method is None:
-        if "method" not in given:
-            table.report(table.path, f"lacks its method: {', '.join(_METHODS)}")
-        return auth
-    needed, optional = _CREDENTIALS[method]
-    for key in sorted(needed - given):
-        table.report(table.path, f"lacks {key}, which {method} needs")
-    for key in sorted((given & {"authid", "secret", "key"}) - needed - optional):
-        table.report((*table.path, key), f"is nothing that {method} uses; leave it out")
-    return auth
-
-
-def _method(value: Any) -> AuthMethod | None:
-    method = _METHODS.get(checks.text(value))
-    if method is None:
-        raise Wrong(f"must be one of {', '.join(_METHODS)}, not {value!r}")
-    return method
-
-
-def _store(table: _Table | None) -> StoreConfig:
+def _store(table: Table | None) -> StoreConfig:
     if table is None:
         return StoreConfig()
     store = StoreConfig(url=table.get("url", checks.store_url, StoreConfig().url))
@@ -191,7 +68,7 @@ def _store(table: _Table | None) -> StoreConfig:
     return store
 
 
-def _apps(table: _Table | None, vault: Vault) -> dict[str, AppConfig]:
+def _apps(table: Table | None, vault: Vault) -> dict[str, AppConfig]:
     if table is None:
         return {}
     apps = {}
@@ -207,7 +84,7 @@ def _apps(table: _Table | None, vault: Vault) -> dict[str, AppConfig]:
     return apps
 
 
-def _app(name: str, table: _Table, vault: Vault) -> AppConfig:
+def _app(name: str, table: Table, vault: Vault) -> AppConfig:
     tokens: tuple[Token, ...] = ()
     secrets: tuple[Secret, ...] = ()
     app = AppConfig(
@@ -222,7 +99,8 @@ def _app(name: str, table: _Table, vault: Vault) -> AppConfig:
         anonymous=table.get("anonymous", checks.boolean, default=False),
         calls=_called(table.table("calls")),
         deliveries=_delivered(table.table("deliveries")),
-        router_auth=_auth(table.table("router_auth"), vault),
+        realm=table.get("realm", checks.realm, None),
+        router_auth=read_auth(table.table("router_auth"), vault),
     )
     table.done()
     if not set(table.keys()) & {"tokens", "secrets", "crossbar", "anonymous"}:
@@ -254,7 +132,7 @@ def _webhook_secret(vault: Vault) -> Callable[[Any], Secret]:
     return check
 
 
-def _crossbar(table: _Table | None, vault: Vault) -> CrossbarKey | None:
+def _crossbar(table: Table | None, vault: Vault) -> CrossbarKey | None:
     if table is None:
         return None
     key = table.get("key", checks.crossbar_key, None)
@@ -265,7 +143,7 @@ def _crossbar(table: _Table | None, vault: Vault) -> CrossbarKey | None:
     return None if key is None or secret is None else CrossbarKey(key=key, secret=secret)
 
 
-def _called(table: _Table | None) -> CallConfig:
+def _called(table: Table | None) -> CallConfig:
     default = CallConfig()
     if table is None:
         return default
@@ -279,7 +157,7 @@ def _called(table: _Table | None) -> CallConfig:
     return calls
 
 
-def _delivered(table: _Table | None) -> DeliveryConfig:
+def _delivered(table: Table | None) -> DeliveryConfig:
     default = DeliveryConfig()
     if table is None:
         return default
@@ -302,7 +180,7 @@ def _delivered(table: _Table | None) -> DeliveryConfig:
     return deliveries
 
 
-def _permissions(table: _Table | None) -> Permissions:
+def _permissions(table: Table | None) -> Permissions:
     if table is None:
         return Permissions()
     prefixes = checks.listed(checks.prefix)

@@ -193,6 +193,14 @@ def cryptosign_key(value: str) -> str:
     return value
 
 
+def authid(value: Any) -> str:
+    """Who proves a password by SCRAM, in which `=` and `,` are signs of its own."""
+    given = text(value)
+    if not re.fullmatch(r"[!-+\--<>-~]+", given):
+        raise Wrong("must be visible ASCII characters, without = and ,")
+    return given
+
+
 def prefix(value: Any) -> str:
     """A URI prefix of whole components, or `*`."""
     given = text(value)
@@ -247,6 +255,18 @@ def router_url(value: Any) -> str:
     if parts.scheme in ("rs", "rss") and (parts.port is None or parts.path not in ("", "/")):
         raise Wrong(f"must be {parts.scheme}://HOST:PORT, not {url!r}")
     return url
+
+
+def router_urls(value: Any) -> str | tuple[str, ...]:
+    """Where the router is, `memory:`, or a list of the routers of one realm."""
+    if not isinstance(value, list):
+        return router_url(value)
+    urls = listed(router_url)(value)
+    if not urls:
+        raise Wrong("is an empty list")
+    if "memory:" in urls or len(set(urls)) < len(urls):
+        raise Wrong("must be URLs of different routers")
+    return urls
 
 
 def realm(value: Any) -> str:

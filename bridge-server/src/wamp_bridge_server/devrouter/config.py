@@ -31,8 +31,10 @@ def node_config(
     auth: Mapping[str, Any] | None = None,
     web: Mapping[str, Mapping[str, Any]] | None = None,
     store: Mapping[str, Any] | None = None,
+    realms: Sequence[str] = (),
+    transports: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
-    """Make the configuration of a node with one router, one realm and one port.
+    """Make the configuration of a node with one router.
 
     The port speaks RawSocket, and WebSocket at `/ws`.
 
@@ -46,6 +48,8 @@ def node_config(
         web: Crossbar's web services by their paths, which the port then has beside; for instance
             `{"call": {"type": "caller", "realm": ..., "role": ..., "options": {}}}`.
         store: Crossbar's `store` section of the realm, which says of which topics it keeps history.
+        realms: Names of realms beside, with the same roles.
+        transports: Crossbar's transports beside.
     """
     options = {"max_message_size": MAX_MESSAGE_SIZE}
     rawsocket: dict[str, Any] = {"serializers": SERIALIZERS, "options": options}
@@ -77,14 +81,15 @@ def node_config(
                 "realms": [
                     {
                         **({} if store is None else {"store": dict(store)}),
-                        "name": realm,
+                        "name": named,
                         "roles": [
                             {"name": name, "permissions": [dict(item) for item in permissions]}
                             for name, permissions in given.items()
                         ],
                     }
+                    for named in (realm, *realms)
                 ],
-                "transports": [transport],
+                "transports": [transport, *map(dict, transports)],
             }
         ],
     }

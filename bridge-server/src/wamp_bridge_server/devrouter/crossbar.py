@@ -46,6 +46,8 @@ class CrossbarRouter:
         auth: See `node_config`.
         web: See `node_config`.
         store: See `node_config`.
+        realms: See `node_config`.
+        transports: See `node_config`.
         progress: Is told, in a sentence, what takes long.
     """
 
@@ -61,6 +63,8 @@ class CrossbarRouter:
         auth: Mapping[str, Any] | None = None,
         web: Mapping[str, Mapping[str, Any]] | None = None,
         store: Mapping[str, Any] | None = None,
+        realms: Sequence[str] = (),
+        transports: Sequence[Mapping[str, Any]] = (),
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self.host = host
@@ -73,6 +77,8 @@ class CrossbarRouter:
         self._auth = auth
         self._web = web
         self._store = store
+        self._realms = realms
+        self._transports = transports
         self._progress = progress
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._group: int | None = None
@@ -185,6 +191,8 @@ class CrossbarRouter:
             auth=self._auth,
             web=self._web,
             store=self._store,
+            realms=self._realms,
+            transports=self._transports,
         )
         # It holds the tickets and secrets of those who may join.
         target = os.open(node / "config.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -267,6 +267,66 @@ class Report(_Document):
     events_refused: Count
 
 
+class _Held(_Document):
+    id: Annotated[int, Meta(description="The router's id.")]
+    uri: str
+    match: Match
+    created_at: Annotated[float | None, Meta(description="Unix time; null where it isn't told.")]
+
+
+class ProcedureEntry(_Held):
+    """A procedure at the router."""
+
+    invoke: Annotated[str | None, Meta(description="Which of several callees serves a call.")]
+    callees: Annotated[int | None, Meta(description="How many; null where it isn't told.")]
+
+
+class TopicEntry(_Held):
+    """A topic at the router that has subscribers."""
+
+    subscribers: Annotated[int | None, Meta(description="How many; null where it isn't told.")]
+
+
+class ProcedurePage(_Document):
+    """A page of procedures."""
+
+    procedures: list[ProcedureEntry]
+    cursor: Cursor
+
+
+class TopicPage(_Document):
+    """A page of topics."""
+
+    topics: list[TopicEntry]
+    cursor: Cursor
+
+
+class Publisher(_Document):
+    """Who published, as far as that is disclosed."""
+
+    publisher: Annotated[int, Meta(description="WAMP session id.")] | UnsetType = UNSET
+    publisher_authid: str | UnsetType = UNSET
+    publisher_authrole: str | UnsetType = UNSET
+
+
+class PastEvent(_Document):
+    """An event that was published."""
+
+    publication: Annotated[int, Meta(description="The router's id.")]
+    topic: str
+    published_at: Time
+    details: Publisher
+    args: Arguments
+    kwargs: Keywords
+    unreadable: Annotated[str, Meta(description="Why its values aren't told.")] | UnsetType = UNSET
+
+
+class History(_Document):
+    """Past events, the newest first."""
+
+    events: list[PastEvent]
+
+
 class CrossbarResult(_Document):
     """A call's result as Crossbar.io's HTTP bridge gives it, or the WAMP error."""
 

@@ -75,7 +75,7 @@ class Paging:
         """
         if len(rest) <= self.limit:
             return [*rest], None
-        return [*rest[: self.limit]], _cursor(identifier(rest[self.limit - 1]))
+        return [*rest[: self.limit]], cursor_behind(identifier(rest[self.limit - 1]))
 
 
 def page(
@@ -103,7 +103,8 @@ def _is_number(text: str, digits: int) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= digits
 
 
-def _cursor(identifier: str) -> str:
+def cursor_behind(identifier: str) -> str:
+    """The cursor of what follows the entry with this identifier."""
     return urlsafe_b64encode(_MARK + identifier.encode()).decode("ascii").rstrip("=")
 
 
@@ -112,7 +113,7 @@ def _after(cursor: str | None) -> str:
         return ""
     try:
         text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        if text.startswith(_MARK) and _cursor(after := text[len(_MARK) :].decode()) == cursor:
+        if text.startswith(_MARK) and cursor_behind(after := text[len(_MARK) :].decode()) == cursor:
             return after
     except ValueError:
         pass

@@ -11,6 +11,7 @@ from wamp_bridge_server.http.asking import MAX_BODY_BYTES
 from wamp_bridge_server.http.connections import Runner, Site
 from wamp_bridge_server.http.crossbar import CrossbarRequests
 from wamp_bridge_server.http.dead_letters import DeadLetterRequests
+from wamp_bridge_server.http.directory import DirectoryRequests
 from wamp_bridge_server.http.endpoints import EndpointRequests
 from wamp_bridge_server.http.gate import check_protocol
 from wamp_bridge_server.http.health import HealthRequests
@@ -28,10 +29,12 @@ if TYPE_CHECKING:
     from wamp_bridge_server.services.asynchronous import AsynchronousCalls
     from wamp_bridge_server.services.calls import Calls
     from wamp_bridge_server.services.dead_letters import DeadLetterOffice
+    from wamp_bridge_server.services.directory import Directory
     from wamp_bridge_server.services.endpoints import Endpoints
     from wamp_bridge_server.services.health import Health
     from wamp_bridge_server.services.idempotency import Idempotency
     from wamp_bridge_server.services.publishing import Publishing
+    from wamp_bridge_server.services.recall import Recall
     from wamp_bridge_server.services.sources import Sources
 
 IDLE_SECONDS = 150.0
@@ -60,6 +63,8 @@ class HttpServer:
         sources: Sources,
         dead_letters: DeadLetterOffice,
         health: Health,
+        directory: Directory,
+        recall: Recall,
     ) -> None:
         self._limits = limits
         self.admission = Admission(limits)
@@ -74,6 +79,7 @@ class HttpServer:
             SourceRequests(sources),
             DeadLetterRequests(dead_letters),
             CrossbarRequests(self.admission, authentication, calls, publishing),
+            DirectoryRequests(directory, recall),
             HealthRequests(health),
         )
         self.routes = [route for room in rooms for route in room.routes()]

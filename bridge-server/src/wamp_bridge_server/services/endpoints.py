@@ -23,8 +23,9 @@ from wamp_bridge_server.store import EndpointRecord, StoreError
 from wamp_bridge_server.tasks import lasting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
+    from wamp_bridge_server.backends.base import Match
     from wamp_bridge_server.callbacks.outbox import Outbox
     from wamp_bridge_server.clock import Clock
     from wamp_bridge_server.services.apps import App
@@ -46,7 +47,17 @@ log = structlog.get_logger("wamp_bridge.endpoints")
 
 
 class Endpoints:
-    """The registrations and subscriptions of all apps."""
+    """The registrations and subscriptions of all apps.
+
+    Args:
+        table: All that there are.
+        store: Keeps them.
+        reconciler: Makes the router hold them.
+        outbox: Delivers events.
+        clock: What time it is.
+        holder_of: Says in brackets who else holds a procedure, from an app's point of view.
+        realm_of: Which realm an app is in; those in others are out of its way.
+    """
 
     def __init__(
         self,
@@ -55,8 +66,12 @@ class Endpoints:
         reconciler: Reconciler,
         outbox: Outbox,
         clock: Clock,
+        holder_of: Callable[[str, str, Match], Awaitable[str]],
+        realm_of: Callable[[str], str],
     ) -> None:
         self._table = table
+        self._holder_of = holder_of
+        self._realm_of = realm_of
         self._store = store
         self._reconciler = reconciler
         self._outbox = outbox
@@ -116,13 +131,18 @@ class Endpoints:
             endpoints = [self._table.endpoints[record.id] for record in records]
             self._want_again(endpoints)
             await self.settle(endpoints)
-            taken = [e.record.uri for e in endpoints if e.group.conflict]
+            taken = [e.record for e in endpoints if e.group.conflict]
             if taken:
                 await self._change(
                     put=[*before, *(endpoint.record for endpoint in replaced)],
                     remove=[self._table.endpoints[record.id] for record in new],
                 )
-                raise Conflict(f"Another WAMP client holds {_listed(taken)}; nothing was changed.")
+                first = taken[0]
+                who = await self._holder_of(app.name, first.uri, first.match)
+                holder = f"Another WAMP client{who} holds"
+                raise Conflict(
+                    f"{holder} {_listed(record.uri for record in taken)}; nothing was changed."
+                )
         return endpoints
 
     async def remove(
@@ -256,6 +276,7 @@ class Endpoints:
             if wished.kind == "procedure"
             for group in self._table.other_holders(app.name, wished.uri, wished.match)
             if group.refusal is None
+            and self._realm_of(group.app) == self._realm_of(app.name)
             and not (group.invoke == wished.options.get("invoke", "single") != "single")
         ]
         if taken:

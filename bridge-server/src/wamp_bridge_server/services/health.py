@@ -41,6 +41,9 @@ class Health:
         return {
             "status": "ready" if joined and working and self.phase == "serving" else "not ready",
             "router": "joined" if joined else "away",
+            "realms": {
+                name: "joined" if there else "away" for name, there in self._backend.realms.items()
+            },
             "store": "working" if working else "failing",
             "phase": self.phase,
             "endpoints": len(self._table.endpoints),

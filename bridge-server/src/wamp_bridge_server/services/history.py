@@ -15,21 +15,20 @@ import structlog
 
 from wamp_bridge_server.backends.base import Details, Event, Unavailable, Undeliverable, WampError
 from wamp_bridge_server.backends.values import GREATEST_ID
+from wamp_bridge_server.errors import AUTHORIZATION_FAILED, NO_SUCH_PROCEDURE, NOT_AUTHORIZED
 from wamp_bridge_server.store import StoreError
 from wamp_bridge_server.tasks import lasting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wamp_bridge_server.backends.base import Session
+    from wamp_bridge_server.backends.base import Match, Session
     from wamp_bridge_server.config import DeliveryConfig
     from wamp_bridge_server.services.table import Group
     from wamp_bridge_server.store import Store
 
 GET_EVENTS = "wamp.subscription.get_events"
-NO_HISTORY = frozenset(
-    {"wamp.error.no_such_procedure", "wamp.error.not_authorized", "wamp.error.authorization_failed"}
-)
+NO_HISTORY = frozenset({NO_SUCH_PROCEDURE, NOT_AUTHORIZED, AUTHORIZATION_FAILED})
 """With these the router says that it has no history at all for this session."""
 
 MARGIN_SECONDS = 1800.0
@@ -153,7 +152,7 @@ class History:
         found = result.args[0] if result.args and isinstance(result.args[0], list) else []
         events: dict[int, tuple[float, Event]] = {}
         for entry in reversed(found):  # which has the newest first, one for each who got it
-            event = _event(group, entry)
+            event = event_of(entry, group.uri, group.match)
             if event is not None:
                 events.setdefault(event[1].publication, event)
         if len(found) >= limit:
@@ -173,8 +172,14 @@ class History:
             log.warning("sessions can't be noted now", reason=str(error))
 
 
-def _event(group: Group, entry: Any) -> tuple[float, Event] | None:
-    """An event as Crossbar's history has it, and when it was published; None for anything else."""
+def event_of(entry: Any, uri: str, match: Match) -> tuple[float, Event] | None:
+    """An event as Crossbar's history has it, and when it was published; None for anything else.
+
+    Args:
+        entry: What the router answered.
+        uri: The topic or pattern of the subscription whose history it is.
+        match: How that matches.
+    """
     if not isinstance(entry, dict):
         return None
     publication, published = entry.get("publication"), entry.get("time_ns")
@@ -185,7 +190,6 @@ def _event(group: Group, entry: Any) -> tuple[float, Event] | None:
     details = Details(
         session=entry.get("session_id"), authid=entry.get("authid"), authrole=entry.get("authrole")
     )
-    topic = entry.get("topic") or group.uri
+    topic = entry.get("topic") or uri
     args, kwargs = entry.get("args") or [], entry.get("kwargs") or {}
-    event = Event(group.uri, group.match, topic, publication, args, kwargs, details)
-    return published / 1e9, event
+    return published / 1e9, Event(uri, match, topic, publication, args, kwargs, details)

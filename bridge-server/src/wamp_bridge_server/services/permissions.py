@@ -37,11 +37,16 @@ class Permissions:
             raise Forbidden(
                 f"{_said(uri, match)} lies or could match under wamp., which is the router's own."
             )
-        prefixes = self._allowed.prefixes(action)
-        if _EVERYTHING not in prefixes and not any(
-            _within(uri, match, prefix) for prefix in prefixes
-        ):
+        if not self._allows(action, uri, match):
             raise Forbidden(f"This app is not allowed to {action} {_said(uri, match)}.")
+
+    def shows(self, action: Action, uri: str, match: Match) -> bool:
+        """Whether what others hold at the router is an app's to know: all of it is allowed."""
+        return not uri.startswith(f"{_RESERVED}.") and self._allows(action, uri, match)
+
+    def _allows(self, action: Action, uri: str, match: Match) -> bool:
+        prefixes = self._allowed.prefixes(action)
+        return _EVERYTHING in prefixes or any(_within(uri, match, prefix) for prefix in prefixes)
 
 
 def _said(uri: str, match: Match) -> str:

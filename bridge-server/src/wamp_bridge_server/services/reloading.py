@@ -64,7 +64,7 @@ class Reloading:
             await self._take_leave(app)
         for app in changes.changed:
             self._endpoints.changed(bar(self._table, app))
-            if before[app.name].router_auth != after[app.name].router_auth:
+            if _place(before[app.name]) != _place(after[app.name]):
                 await self._join_anew(app)
         for app in changes.added:
             self._return(app)
@@ -89,7 +89,7 @@ class Reloading:
         self._outbox.resume_app(app.name)
 
     async def _join_anew(self, app: App) -> None:
-        """Join with another identity; what the app holds is away for a moment."""
+        """Join with another identity, or another realm; what the app holds is away for a moment."""
         await self._leave_router(app)
         self._table.set_gone(app.name, gone=False)
         self._endpoints.changed(self._endpoints_of(app))
@@ -119,6 +119,11 @@ class Reloading:
 
     def _endpoints_of(self, app: App) -> list[Endpoint]:
         return [each for kind in ACTIONS for each in self._table.of_app(app.name, kind)]
+
+
+def _place(config: AppConfig) -> tuple[object, ...]:
+    """What takes another session."""
+    return (config.realm, config.router_auth)
 
 
 def _names(apps: Iterable[App]) -> list[str]:

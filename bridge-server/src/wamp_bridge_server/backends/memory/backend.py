@@ -16,6 +16,7 @@ from wamp_bridge_server.backends.base import (
     Unavailable,
     WampError,
 )
+from wamp_bridge_server.backends.memory.meta import META
 from wamp_bridge_server.backends.memory.realm import Party, Realm, check_not_reserved, new_id
 from wamp_bridge_server.backends.serving import outcome_of
 from wamp_bridge_server.backends.values import check_arguments, check_ids, check_names, check_uri
@@ -32,9 +33,11 @@ FEATURES: Final = frozenset(
         "broker.publisher_exclusion",
         "broker.publisher_identification",
         "broker.subscriber_blackwhite_listing",
+        "broker.subscription_meta_api",
         "dealer.call_canceling",
         "dealer.caller_identification",
         "dealer.pattern_based_registration",
+        "dealer.registration_meta_api",
         "dealer.shared_registration",
     }
 )
@@ -47,12 +50,19 @@ T = TypeVar("T")
 
 
 class MemoryBackend:
-    """Joins the apps of this process with one another; nobody else is there."""
+    """Joins the apps of this process with one another; nobody else is there.
 
-    def __init__(self) -> None:
+    Args:
+        realm: The realm of apps that have none of their own.
+        realms: Those of the others, by the apps' names; looked up when a session is opened.
+    """
+
+    def __init__(self, realm: str = "realm1", realms: Mapping[str, str] | None = None) -> None:
         self._listener: Listener | None = None
         self._open = False
-        self._realm = Realm()
+        self._realm = realm
+        self._realm_of = {} if realms is None else realms
+        self._realms = {realm: Realm()}
         self._sessions: dict[str, MemorySession] = {}
         self._released: list[MemorySession] = []
 
@@ -65,6 +75,11 @@ class MemoryBackend:
     def reason(self) -> str | None:
         """Why it isn't joined, for a person; None where it is."""
         return None if self._open else "it was not started, or is closed"
+
+    @property
+    def realms(self) -> Mapping[str, bool]:
+        """Those that apps are in."""
+        return dict.fromkeys(self._realms, self._open)
 
     async def start(self, listener: Listener) -> None:
         """Be there."""
@@ -81,7 +96,9 @@ class MemoryBackend:
         if session is None:
             if self._listener is None:
                 raise RuntimeError("the backend was not started")
-            session = MemorySession(app, self._realm, self._sessions, self._listener)
+            name = self._realm_of.get(app, self._realm)
+            realm = self._realms.setdefault(name, Realm())
+            session = MemorySession(app, realm, self._sessions, self._listener)
             self._sessions[app] = session
             if self._open:
                 session.open()
@@ -172,6 +189,8 @@ class MemorySession:
         check_uri(procedure)
         check_arguments(args, kwargs)
         await self._ready()
+        if procedure in META:
+            return Result([META[procedure](self._realm, *args)])
         registration, callee = self._realm.callee(procedure)
         invocation = Invocation(
             registration.uri,
@@ -213,7 +232,7 @@ class MemorySession:
         details = Details(self._me.session, self._me.authid, self._me.authrole, self._me.app)
         audience = [
             (subscription, self._sessions[party.app])
-            for subscription in self._realm.subscriptions(topic)
+            for subscription in self._realm.subscriptions_of(topic)
             for party in filter(gets, subscription.subscribers)
         ]
         if any(session.paused for _, session in audience):

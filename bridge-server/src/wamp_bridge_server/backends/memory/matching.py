@@ -54,6 +54,10 @@ class Patterns(Generic[T]):
             return self._wildcard[min(wildcards, key=_openness)]
         return None
 
+    def patterns(self, match: Match) -> Iterator[T]:
+        """The values of all patterns of one kind."""
+        yield from self._by_match[match].values()
+
     def all(self, uri: str) -> Iterator[T]:
         """The values of all patterns that fit `uri`."""
         if (exact := self._exact.get(uri)) is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from wamp_bridge_server.backends.base import WampError
@@ -41,6 +42,10 @@ class Party:
         return self.app
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 @dataclass(slots=True)
 class Registration:
     """A procedure and those who serve it, in the order in which they came."""
@@ -51,6 +56,7 @@ class Registration:
     invoke: Invoke
     callees: list[Party] = field(default_factory=list)
     turn: int = 0
+    created: str = field(default_factory=_now)
 
     def choose(self) -> Party:
         """Whose turn it is to serve a call."""
@@ -70,6 +76,7 @@ class Subscription:
     uri: str
     match: Match
     subscribers: list[Party] = field(default_factory=list)
+    created: str = field(default_factory=_now)
 
 
 def new_id() -> int:
@@ -81,19 +88,19 @@ class Realm:
     """The registrations and subscriptions of all sessions."""
 
     def __init__(self) -> None:
-        self._procedures: Patterns[Registration] = Patterns()
-        self._topics: Patterns[Subscription] = Patterns()
-        self._registrations: dict[int, Registration] = {}
-        self._subscriptions: dict[int, Subscription] = {}
+        self.procedures: Patterns[Registration] = Patterns()
+        self.topics: Patterns[Subscription] = Patterns()
+        self.registrations: dict[int, Registration] = {}
+        self.subscriptions: dict[int, Subscription] = {}
 
     def register(self, party: Party, uri: str, match: Match, invoke: Invoke) -> int:
         """Let a session serve a procedure; the registration's id. Raises `WampError`."""
         check_not_reserved(uri)
-        held = self._procedures.get(uri, match)
+        held = self.procedures.get(uri, match)
         if held is None:
             held = Registration(new_id(), uri, match, invoke)
-            self._procedures.put(uri, match, held)
-            self._registrations[held.id] = held
+            self.procedures.put(uri, match, held)
+            self.registrations[held.id] = held
         elif held.invoke == "single" or party in held.callees:
             raise WampError(PROCEDURE_EXISTS, [f"{uri} is registered already."])
         elif held.invoke != invoke:
@@ -104,21 +111,21 @@ class Realm:
 
     def unregister(self, party: Party, registration: int) -> None:
         """Take it back. Raises `WampError`."""
-        held = self._registrations.get(registration)
+        held = self.registrations.get(registration)
         if held is None or party not in held.callees:
             raise WampError(NO_SUCH_REGISTRATION, [f"There is no registration {registration}."])
         held.callees.remove(party)
         if not held.callees:
-            self._procedures.remove(held.uri, held.match)
-            del self._registrations[registration]
+            self.procedures.remove(held.uri, held.match)
+            del self.registrations[registration]
 
     def subscribe(self, party: Party, uri: str, match: Match) -> int:
         """Let a session have the events of a topic; the subscription's id. Raises `WampError`."""
-        held = self._topics.get(uri, match)
+        held = self.topics.get(uri, match)
         if held is None:
             held = Subscription(new_id(), uri, match)
-            self._topics.put(uri, match, held)
-            self._subscriptions[held.id] = held
+            self.topics.put(uri, match, held)
+            self.subscriptions[held.id] = held
         elif party in held.subscribers:
             raise WampError(ALREADY_SUBSCRIBED, [f"This session holds {uri} already."])
         held.subscribers.append(party)
@@ -126,31 +133,31 @@ class Realm:
 
     def unsubscribe(self, party: Party, subscription: int) -> None:
         """Take it back. Raises `WampError`."""
-        held = self._subscriptions.get(subscription)
+        held = self.subscriptions.get(subscription)
         if held is None or party not in held.subscribers:
             raise WampError(NO_SUCH_SUBSCRIPTION, [f"There is no subscription {subscription}."])
         held.subscribers.remove(party)
         if not held.subscribers:
-            self._topics.remove(held.uri, held.match)
-            del self._subscriptions[subscription]
+            self.topics.remove(held.uri, held.match)
+            del self.subscriptions[subscription]
 
     def leave(self, party: Party) -> None:
         """Take back all that a session holds."""
-        for registration in [r for r in self._registrations.values() if party in r.callees]:
+        for registration in [r for r in self.registrations.values() if party in r.callees]:
             self.unregister(party, registration.id)
-        for subscription in [s for s in self._subscriptions.values() if party in s.subscribers]:
+        for subscription in [s for s in self.subscriptions.values() if party in s.subscribers]:
             self.unsubscribe(party, subscription.id)
 
     def callee(self, procedure: str) -> tuple[Registration, Party]:
         """Who serves a call. Raises `WampError` where nobody does."""
-        held = self._procedures.best(procedure)
+        held = self.procedures.best(procedure)
         if held is None:
             raise WampError(NO_SUCH_PROCEDURE, [f"Nobody serves {procedure}."])
         return held, held.choose()
 
-    def subscriptions(self, topic: str) -> Iterator[Subscription]:
+    def subscriptions_of(self, topic: str) -> Iterator[Subscription]:
         """The subscriptions that an event is for."""
-        return self._topics.all(topic)
+        return self.topics.all(topic)
 
 
 def check_not_reserved(uri: str) -> None:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autobahn.wamp import role
 from autobahn.wamp.auth import create_authenticator
-from autobahn.wamp.message import Authenticate, Challenge, Hello
+from autobahn.wamp.message import Authenticate, Challenge, Hello, Welcome
 from autobahn.wamp.types import Challenge as ChallengeDetails
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from wamp_bridge_server.backends.wamp.scram import Scram
 
 if TYPE_CHECKING:
     from wamp_bridge_server.backends.wamp.settings import Identity
@@ -43,33 +45,73 @@ class BadChallenge(Exception):  # noqa: N818 - what came, not what went wrong he
     """The router asks for a proof that this identity doesn't have."""
 
 
-def hello(realm: str, identity: Identity) -> Hello:
-    """The first message of a session."""
-    extra = None
-    if identity.method == "cryptosign":
-        public = _private_key(identity).public_key()
-        raw = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
-        extra = {"pubkey": raw.hex(), "channel_binding": None}
-    return Hello(
-        realm, _ROLES, authmethods=[identity.method], authid=identity.authid, authextra=extra
-    )
+class Login:
+    """What one session says of itself.
 
-
-def answer(identity: Identity, challenge: Challenge) -> Authenticate:
-    """The answer to the router's challenge.
-
-    Raises:
-        BadChallenge: It is for another method than ours, or makes no sense.
+    Args:
+        identity: Who it is.
     """
-    if challenge.method != identity.method:
-        raise BadChallenge(f"the router asks for {challenge.method!r}, not for {identity.method}")
-    try:
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+        self._scram: Scram | None = None
+        if identity.method == "scram":
+            self._scram = Scram(identity.authid or "", identity.secret or "")
+
+    @property
+    def takes_long(self) -> bool:
+        """Whether `answer` may take a second of work, and so is for a thread."""
+        return self._scram is not None
+
+    def hello(self, realm: str) -> Hello:
+        """The first message of the session."""
+        identity, extra = self._identity, None
         if identity.method == "cryptosign":
-            return Authenticate(_sign(identity, challenge.extra))
+            public = _private_key(identity).public_key()
+            raw = public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+            extra = {"pubkey": raw.hex(), "channel_binding": None}
+        elif self._scram is not None:
+            extra = {"nonce": self._scram.nonce}
+        return Hello(
+            realm, _ROLES, authmethods=[identity.method], authid=identity.authid, authextra=extra
+        )
+
+    def answer(self, challenge: Challenge) -> Authenticate:
+        """The answer to the router's challenge.
+
+        Raises:
+            BadChallenge: It is for another method than ours, or makes no sense.
+        """
+        method = self._identity.method
+        if challenge.method != method:
+            raise BadChallenge(f"the router asks for {challenge.method!r}, not for {method}")
+        try:
+            return Authenticate(self._proof(challenge))
+        except _BAD_CHALLENGES as error:
+            raise BadChallenge(f"the router's challenge makes no sense ({error!r})") from error
+
+    def check(self, welcome: Welcome) -> None:
+        """Refuse a router that has not proven who it is, where the method has it do that.
+
+        Raises:
+            BadChallenge: It has not.
+        """
+        if self._scram is None:
+            return
+        try:
+            self._scram.check((welcome.authextra or {}).get("scram_server_signature"))
+        except ValueError as error:
+            raise BadChallenge(str(error)) from error
+
+    def _proof(self, challenge: Challenge) -> str:
+        identity = self._identity
+        if self._scram is not None:
+            return self._scram.answer(challenge.extra)
+        if identity.method == "cryptosign":
+            return _sign(identity, challenge.extra)
         details = ChallengeDetails(challenge.method, challenge.extra)
-        return Authenticate(_authenticator(identity).on_challenge(None, details))
-    except _BAD_CHALLENGES as error:
-        raise BadChallenge(f"the router's challenge makes no sense ({error!r})") from error
+        proof: str = _authenticator(identity).on_challenge(None, details)
+        return proof
 
 
 def _authenticator(identity: Identity) -> Any:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from wamp_bridge_server.backends.wamp.member import Member, Realm
+from wamp_bridge_server.backends.wamp.member import Member, Realm, Way
 from wamp_bridge_server.backends.wamp.settings import Address, Identity, Patience
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from wamp_bridge_server.backends.base import Listener, Session
 
@@ -22,10 +22,13 @@ class WampBackend:
     """Apps take part in a realm of a WAMP router, each in a session of its own.
 
     Args:
-        url: Where the router listens: `rs://`, `rss://`, `ws://` or `wss://HOST[:PORT]`.
+        url: Where the router listens: `rs://`, `rss://`, `ws://` or `wss://HOST[:PORT]`. Several
+            are tried in turn, by all sessions together.
         realm: The realm to join.
         identity: As whom the bridge itself joins, and apps that have no identity of their own.
         identities: As whom an app joins, by its name; looked up at each attempt.
+        realms: Which realm an app joins, by its name, where not `realm`; looked up when its session
+            is opened.
         tls: How to check the router's certificate, if not by the system's authorities.
         patience: How long things may take.
         buffer_limit: Bytes that may wait for the network in a session before calls and events
@@ -37,17 +40,23 @@ class WampBackend:
 
     def __init__(
         self,
-        url: str,
+        url: str | Sequence[str],
         realm: str = "realm1",
         *,
         identity: Identity | None = None,
         identities: Mapping[str, Identity] | None = None,
+        realms: Mapping[str, str] | None = None,
         tls: ssl.SSLContext | None = None,
         patience: Patience | None = None,
         buffer_limit: int = BUFFER_LIMIT,
     ) -> None:
-        address = Address.parse(url)
-        self._realm = Realm(address, realm, tls, patience or Patience(), buffer_limit)
+        urls = [url] if isinstance(url, str) else url
+        self._way = Way([Address.parse(each) for each in urls], tls)
+        self._patience = patience or Patience()
+        self._buffer_limit = buffer_limit
+        self._realm = self._made_realm(realm)
+        self._realms = {realm: self._realm}
+        self._realm_of = {} if realms is None else realms
         self._identity = identity or Identity()
         self._identities = {} if identities is None else identities
         self._listener: Listener | None = None
@@ -66,6 +75,16 @@ class WampBackend:
         """Why the bridge's own session is not joined, for a person; None where it is."""
         return "it was not started" if self._own is None else self._own.reason
 
+    @property
+    def realms(self) -> Mapping[str, bool]:
+        """Each realm that a session of an app or the bridge is in, or tries to join."""
+        there = {self._realm.name: self.joined}
+        for member in self._members.values():
+            name = member.realm
+            if name != self._realm.name:
+                there[name] = there.get(name, True) and member.joined
+        return there
+
     async def start(self, listener: Listener) -> None:
         """Begin joining; returns at once."""
         self._listener = listener
@@ -82,8 +101,12 @@ class WampBackend:
         if member is None:
             if self._listener is None:
                 raise RuntimeError("the backend was not started")
+            name = self._realm_of.get(app, self._realm.name)
+            realm = self._realms.get(name)
+            if realm is None:
+                realm = self._realms[name] = self._made_realm(name)
             member = Member(
-                self._realm,
+                realm,
                 app,
                 lambda: self._identities.get(app, self._identity),
                 self._listener,
@@ -94,6 +117,9 @@ class WampBackend:
             else:
                 member.open()
         return member
+
+    def _made_realm(self, name: str) -> Realm:
+        return Realm(self._way, name, self._patience, self._buffer_limit)
 
     def release(self, app: str) -> None:
         """See `backends.base.Backend`."""

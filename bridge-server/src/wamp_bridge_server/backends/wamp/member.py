@@ -29,12 +29,33 @@ log = structlog.get_logger("wamp_bridge.router")
 
 
 @dataclass(slots=True)
-class Realm:
-    """What all sessions of a backend have in common."""
+class Way:
+    """How all sessions of a backend reach their router: by one of its addresses at a time.
 
-    address: Address
-    name: str
+    A router that can't be joined gives way to the next one, for all; who is joined stays.
+    """
+
+    addresses: Sequence[Address]
     tls: ssl.SSLContext | None
+    turn: int = 0
+
+    @property
+    def address(self) -> Address:
+        """Where to try."""
+        return self.addresses[self.turn]
+
+    def leave(self, address: Address) -> None:
+        """Have the next one tried; nothing where somebody had that done already."""
+        if address is self.address:
+            self.turn = (self.turn + 1) % len(self.addresses)
+
+
+@dataclass(slots=True)
+class Realm:
+    """What all sessions in a realm have in common."""
+
+    way: Way
+    name: str
     patience: Patience
     buffer_limit: int
     apps: dict[int, str] = field(default_factory=dict)
@@ -68,6 +89,7 @@ class Member:
         self._listener = listener
         self._current: Operations | None = None
         self._ghost: int | None = None
+        self._address: Address | None = None
         self._tried = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._reason: str | None = "it has not joined the router yet"
@@ -107,6 +129,15 @@ class Member:
         current, self._current = self._current, None
         if current is not None:
             await current.session.leave()
+
+    @property
+    def realm(self) -> str:
+        """The name of the realm that it is for."""
+        return self._realm.name
+
+    @property
+    def _url(self) -> str | None:
+        return None if self._address is None else self._address.url
 
     @property
     def joined(self) -> bool:
@@ -212,15 +243,24 @@ class Member:
             delay = min(2 * delay, longest)
 
     async def _join(self) -> Operations:
+        address = self._realm.way.address
+        try:
+            return await self._join_at(address)
+        except OSError:  # also a timeout; a router that says no is there
+            self._realm.way.leave(address)
+            raise
+
+    async def _join_at(self, address: Address) -> Operations:
         realm = self._realm
         session = WampSession(self._serve, self._receive, realm.app_of, realm.patience)
         async with asyncio.timeout(realm.patience.connect):
-            channel = await open_channel(realm.address, session, realm.tls)
-            await session.join(channel, realm.name, self._identity())
+            identity = self._identity()
+            channel = await open_channel(address, session, identity.tls or realm.way.tls)
+            await session.join(channel, realm.name, identity)
             operations = Operations(session, realm.buffer_limit)
-            if self._ghost is not None:
+            if self._ghost is not None and address is self._address:
                 await self._bury(operations, self._ghost)
-        self._ghost = None
+        self._ghost, self._address = None, address
         return operations
 
     async def _bury(self, operations: Operations, ghost: int) -> None:
@@ -240,7 +280,7 @@ class Member:
             self._realm.apps[operations.session.id] = self._app
             self._tell(self._listener.joined, self._app)
         else:
-            log.info("joined the router", url=self._realm.address.url, realm=self._realm.name)
+            log.info("joined the router", url=self._url, realm=self._realm.name)
 
     def _has_left(self, operations: Operations, reason: str) -> None:
         self._current = None
@@ -251,7 +291,7 @@ class Member:
         if self._app is not None:
             self._tell(self._listener.left, self._app, reason)
         else:
-            log.warning("lost the router", url=self._realm.address.url, reason=reason)
+            log.warning("lost the router", url=self._url, reason=reason)
 
     def _is_away(self, reason: str) -> None:
         if reason != self.reason and self._app is None:  # one line for all apps

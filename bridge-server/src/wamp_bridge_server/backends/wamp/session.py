@@ -14,7 +14,7 @@ from autobahn.wamp import message
 
 from wamp_bridge_server.backends import base
 from wamp_bridge_server.backends.base import Details, Unavailable, Undeliverable, WampError
-from wamp_bridge_server.backends.wamp.authentication import BadChallenge, answer, hello
+from wamp_bridge_server.backends.wamp.authentication import BadChallenge, Login
 from wamp_bridge_server.backends.wamp.codec import Codec, Malformed
 from wamp_bridge_server.backends.wamp.invocations import Invocations
 from wamp_bridge_server.backends.wamp.requests import Holdings, Requests
@@ -81,7 +81,8 @@ class WampSession:
         self._leaving = False
         self._channel: Channel
         self._codec: Codec
-        self._identity: Identity
+        self._login: Login
+        self._proving: asyncio.Task[None] | None = None
         self._watch: Watch | None = None
         self._joining: asyncio.Future[None] = loop.create_future()
         self._goodbye: asyncio.Future[None] = loop.create_future()
@@ -113,9 +114,9 @@ class WampSession:
         """
         self._channel = channel
         self._codec = Codec(channel.serializer)
-        self._identity = identity
+        self._login = Login(identity)
         try:
-            self.send(hello(realm, identity))
+            self.send(self._login.hello(realm))
             await self._joining
         except BaseException:  # also when cancelled: nothing of it stays
             self._end("it could not join")
@@ -149,6 +150,8 @@ class WampSession:
         self.ended.set_result(reason)
         if self._watch is not None:
             self._watch.stop()
+        if self._proving is not None:
+            self._proving.cancel()
         if not self._joining.done():
             self._joining.set_exception(ConnectionError(reason))
             self._joining.exception()  # taken note of; nobody may wait for it
@@ -228,14 +231,27 @@ class WampSession:
             text = f"{msg.reason}: {msg.message}" if msg.message else msg.reason
             self._refuse(Refused(f"the router refuses the session ({text})"))
         elif isinstance(msg, message.Challenge):
-            try:
-                self.send(answer(self._identity, msg))
-            except BadChallenge as error:
-                self._refuse(Refused(str(error)))
+            self._proving = asyncio.create_task(self._prove(msg), name="proof for the router")
         else:
             self._refuse(ConnectionError("this is no WAMP router"))
 
+    async def _prove(self, challenge: message.Challenge) -> None:
+        try:
+            if self._login.takes_long:
+                proof = await asyncio.to_thread(self._login.answer, challenge)
+            else:
+                proof = self._login.answer(challenge)
+        except BadChallenge as error:
+            self._refuse(Refused(str(error)))
+        else:
+            self.send(proof)
+
     def _welcomed(self, welcome: message.Welcome) -> None:
+        try:
+            self._login.check(welcome)
+        except BadChallenge as error:
+            self._refuse(Refused(str(error)))
+            return
         self.id = welcome.session
         self.features = frozenset(
             f"{name}.{feature}"

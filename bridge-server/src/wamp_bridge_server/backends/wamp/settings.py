@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
 
-Method = Literal["anonymous", "ticket", "wampcra", "cryptosign"]
+if TYPE_CHECKING:
+    import ssl
 
+Method = Literal["anonymous", "ticket", "wampcra", "scram", "cryptosign", "tls"]
+
+_AUTHID: Final = re.compile(r"[!-+\--<>-~]+")
 _KEY: Final = re.compile(r"[0-9A-Fa-f]{64}")
 _PORTS: Final = {"ws": 80, "wss": 443}
 _SCHEMES: Final = ("rs", "rss", "ws", "wss")
@@ -18,20 +22,26 @@ _SCHEMES: Final = ("rs", "rss", "ws", "wss")
 class Identity:
     """As whom a session joins.
 
-    `secret` is the ticket (`ticket`) or the shared secret (`wampcra`); `key` is the Ed25519 private
-    key as 64 hex digits (`cryptosign`).
+    `secret` is the ticket (`ticket`), the shared secret (`wampcra`) or the password (`scram`);
+    `key` is the Ed25519 private key as 64 hex digits (`cryptosign`). `tls` shows the certificate
+    and checks the router's (`tls`).
     """
 
     method: Method = "anonymous"
     authid: str | None = None
     secret: str | None = field(default=None, repr=False)
     key: str | None = field(default=None, repr=False)
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if self.method in {"ticket", "wampcra"} and not (self.authid and self.secret):
+        if self.method in {"ticket", "wampcra", "scram"} and not (self.authid and self.secret):
             raise ValueError(f"{self.method} needs an authid and a secret")
         if self.method == "cryptosign" and not _KEY.fullmatch(self.key or ""):
             raise ValueError("cryptosign needs a key of 64 hex digits")
+        if self.method == "scram" and not _AUTHID.fullmatch(self.authid or ""):
+            raise ValueError("scram needs an authid of visible ASCII characters, without = and ,")
+        if self.method == "tls" and self.tls is None:
+            raise ValueError("tls needs a certificate")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from wamp_bridge.core._client import Bridge
 from wamp_bridge.core._commands import Command, commands
 from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
 from wamp_bridge.core._deliveries import current_details, current_request
+from wamp_bridge.core._directory import PastEvent, Procedure, Topic
 from wamp_bridge.core._dispatch import Dispatcher
 from wamp_bridge.core._envelopes import (
     Envelope,
@@ -50,6 +51,7 @@ from wamp_bridge.core._errors import (
     InvalidValue,
     NoSuchProcedure,
     NotFound,
+    NotOffered,
     ServerError,
     TooLarge,
     TooManyRequests,
@@ -128,11 +130,14 @@ __all__ = [
     "Mount",
     "NoSuchProcedure",
     "NotFound",
+    "NotOffered",
     "Once",
     "OnceStore",
     "Outcome",
     "Parameters",
+    "PastEvent",
     "PendingCall",
+    "Procedure",
     "Progress",
     "ProgressEnvelope",
     "Registration",
@@ -148,6 +153,7 @@ __all__ = [
     "Subscription",
     "TooLarge",
     "TooManyRequests",
+    "Topic",
     "Unauthorized",
     "Unavailable",
     "Unprocessable",

@@ -7,6 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
 from wamp_bridge.core import _dead_letters as dead_letters
+from wamp_bridge.core import _directory as directory
 from wamp_bridge.core import _operations as operations
 from wamp_bridge.core._calling import AsyncCalling
 from wamp_bridge.core._requests import Pause
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from wamp_bridge.core._calling import Operation
     from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
+    from wamp_bridge.core._directory import PastEvent, Procedure, Topic
     from wamp_bridge.core._messages import (
         Registration,
         Source,
@@ -122,6 +124,28 @@ class AsyncBridge(AsyncCalling):
     async def sources(self) -> list[Source]:
         """As `Bridge.sources`."""
         return await self._ask(operations.sources)
+
+    async def procedures(self) -> list[Procedure]:
+        """As `Bridge.procedures`."""
+        return await self._ask(directory.procedures)
+
+    async def topics(self) -> list[Topic]:
+        """As `Bridge.topics`."""
+        return await self._ask(directory.topics)
+
+    async def history(
+        self,
+        topic: str,
+        *,
+        limit: int | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        match: Match | None = None,
+    ) -> list[PastEvent]:
+        """As `Bridge.history`."""
+        return await self._ask(
+            directory.history, topic, limit=limit, since=since, until=until, match=match
+        )
 
     async def dead_letters(self, **chosen: Unpack[DeadLetterFilter]) -> list[DeadLetter]:
         """As `Bridge.dead_letters`."""

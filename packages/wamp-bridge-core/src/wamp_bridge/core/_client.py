@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, Unpack
 
 from wamp_bridge.core import _dead_letters as dead_letters
+from wamp_bridge.core import _directory as directory
 from wamp_bridge.core import _operations as operations
 from wamp_bridge.core._calling import Calling
 from wamp_bridge.core._requests import Pause
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from wamp_bridge.core._calling import Operation
     from wamp_bridge.core._dead_letters import DeadLetter, DeadLetterFilter
+    from wamp_bridge.core._directory import PastEvent, Procedure, Topic
     from wamp_bridge.core._messages import (
         Registration,
         Source,
@@ -151,6 +153,46 @@ class Bridge(Calling):
     def sources(self) -> list[Source]:
         """All that this app has announced."""
         return self._ask(operations.sources)
+
+    def procedures(self) -> list[Procedure]:
+        """What can be called at the router, whoever serves it, as far as this app may know.
+
+        Raises:
+            Forbidden: The router doesn't let this app's session ask.
+            NotOffered: The router can't be asked.
+        """
+        return self._ask(directory.procedures)
+
+    def topics(self) -> list[Topic]:
+        """What is subscribed to at the router, as `procedures`."""
+        return self._ask(directory.topics)
+
+    def history(
+        self,
+        topic: str,
+        *,
+        limit: int | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        match: Match | None = None,
+    ) -> list[PastEvent]:
+        """What was published to a topic, the newest first, where the router keeps it.
+
+        Args:
+            topic: Its name; `WAMP_BRIDGE_PREFIX` goes before one without a dot.
+            limit: How many events at most: up to 1000, 100 if left out.
+            since: Unix time in seconds; those of then or later.
+            until: Unix time in seconds; those from before.
+            match: `prefix` or `wildcard` where the router keeps a pattern's.
+
+        Raises:
+            NotFound: The router keeps no history of this topic.
+            NotOffered: The router keeps none of any topic.
+            Forbidden: This app may not subscribe to it, or the router doesn't let it ask.
+        """
+        return self._ask(
+            directory.history, topic, limit=limit, since=since, until=until, match=match
+        )
 
     def dead_letters(self, **chosen: Unpack[DeadLetterFilter]) -> list[DeadLetter]:
         """What could not be delivered to this app, the oldest first; see `DeadLetterFilter`."""

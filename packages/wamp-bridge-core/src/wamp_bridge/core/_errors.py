@@ -24,6 +24,7 @@
     │   └── InvalidValue          a value that JSON lacks
     ├── TooManyRequests       429
     ├── ServerError           500 and above
+    │   ├── NotOffered        501 what the router has not
     │   ├── Unavailable       503 wamp.error.unavailable
     │   │   └── BridgeUnreachable the bridge gave no answer at all
     │   └── CallTimeout       504 wamp.error.timeout
@@ -244,6 +245,12 @@ class ServerError(BridgeError):
     """The bridge, the router or the callee failed (500 and above)."""
 
 
+class NotOffered(ServerError):
+    """The router has not what this needs (501); asking again is of no use."""
+
+    status = 501
+
+
 class Unavailable(ServerError):
     """The bridge can't serve now (503, `wamp.error.unavailable`); see `retry_after`."""
 
@@ -305,6 +312,7 @@ _CLASS_OF_STATUS: dict[int, type[BridgeError]] = {
     415: UnsupportedMediaType,
     422: Unprocessable,
     429: TooManyRequests,
+    501: NotOffered,
     503: Unavailable,
     504: CallTimeout,
 }

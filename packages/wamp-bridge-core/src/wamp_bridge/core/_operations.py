@@ -97,17 +97,17 @@ def unsubscribe(
 
 def registrations(settings: Settings) -> Exchange[list[Registration]]:
     """All registrations of the app."""
-    return _listed(settings, "registrations", lambda item: _entry(Registration, item))
+    return all_pages(settings, "registrations", lambda item: _entry(Registration, item))
 
 
 def subscriptions(settings: Settings) -> Exchange[list[Subscription]]:
     """All subscriptions of the app."""
-    return _listed(settings, "subscriptions", lambda item: _entry(Subscription, item))
+    return all_pages(settings, "subscriptions", lambda item: _entry(Subscription, item))
 
 
 def sources(settings: Settings) -> Exchange[list[Source]]:
     """All sources of the app."""
-    return _listed(settings, "sources", _source)
+    return all_pages(settings, "sources", _source)
 
 
 def announce(settings: Settings, url: str | None, *, wait: bool) -> Exchange[Source]:
@@ -212,7 +212,7 @@ def _remove(
     return ask("POST", path, {"endpoints": named, "match": match}, settings.timeout, read)
 
 
-def _listed(settings: Settings, name: str, make: Callable[[Any], _T]) -> Exchange[list[_T]]:
+def all_pages(settings: Settings, name: str, make: Callable[[Any], _T]) -> Exchange[list[_T]]:
     """All that the bridge lists, page by page."""
     found: list[_T] = []
     query: dict[str, Any] = {"limit": _PAGE}

@@ -245,8 +245,7 @@ class FakeBridge(Deliveries, KeptDeadLetters):
                 status, document = self.answer_dead_letters(request, members)
                 return Answer(status, {}, b"") if document is None else _json(status, document)
             if request.method == "GET":
-                kind = action.partition("?")[0]
-                return _json(200, {kind: self._registered.listed(kind), "cursor": None})
+                return self._answer_get(action, request.path)
             if action in self._registered.actions:
                 with self._lock:
                     return _json(200, self._registered.actions[action](members))
@@ -329,6 +328,19 @@ class FakeBridge(Deliveries, KeptDeadLetters):
         if options.get("acknowledge") is False:
             return Answer(202, {}, b"")
         return _json(200, {"publication": number})
+
+    def _answer_get(self, action: str, path: str) -> Answer:
+        """A list; or a topic's history, which is what the app itself has published there."""
+        kind, (_, *rest) = action.partition("?")[0], path.split("/")
+        if kind != "topics" or len(rest) == 1:
+            return _json(200, {kind: self._registered.listed(kind), "cursor": None})
+        topic = unescape_segment(rest[0])
+        events = [
+            {"publication": number, "topic": topic, "args": event.args, "kwargs": event.kwargs}
+            for number, event in enumerate(self.published, 1)
+            if event.topic == topic
+        ]
+        return _json(200, {"events": events[::-1]})
 
     def _refuse(self, reason: str) -> UnexpectedRequest:
         with self._lock:
