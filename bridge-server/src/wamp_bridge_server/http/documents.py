@@ -256,6 +256,7 @@ class Report(_Document):
 
     status: Literal["ready", "not ready"]
     router: Literal["joined", "away"]
+    realms: dict[str, Literal["joined", "away"]]
     store: Literal["working", "failing"]
     phase: Literal["starting", "serving", "stopping"]
     endpoints: Count

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _REPORT = {
     "status": "ready",
     "router": "joined",
+    "realms": {"realm1": "joined"},
     "store": "working",
     "phase": "serving",
     "endpoints": 3,
@@ -35,7 +36,12 @@ class HealthRequests:
 
     def routes(self) -> list[Route]:
         """The requests that are answered here."""
-        away = {**_REPORT, "status": "not ready", "router": "away"}
+        away = {
+            **_REPORT,
+            "status": "not ready",
+            "router": "away",
+            "realms": {"realm1": "away"},
+        }
         return [
             Route(
                 name="live",
