@@ -232,6 +232,10 @@ class _MessagePack(_Binary):
     name = "MessagePack"
     media_types = ("application/msgpack", "application/vnd.msgpack")
 
+    def writable(self, value: Any) -> Any:
+        self.write(super().writable(value))  # it lacks integers that the others have
+        return value
+
     def _decode(self, body: bytes) -> Any:
         return msgpack.unpackb(body, strict_map_key=True)
 
