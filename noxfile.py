@@ -237,6 +237,17 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def schemathesis(session: nox.Session) -> None:
+    """What `/openapi.json` says of the bridge is so, in 100,000 cases.
+
+    `SCHEMATHESIS_CASES` in the environment says how many.
+    """
+    sync(session, "tests")
+    environ = {"SCHEMATHESIS_CASES": os.environ.get("SCHEMATHESIS_CASES", "100000")}
+    session.run("pytest", "-s", "tests/openapi/test_schemathesis.py", *session.posargs, env=environ)
+
+
+@nox.session
 def faults(session: nox.Session) -> None:
     """Kill, stop and cut the parts under load: nothing may be lost; `-- --help` tells more."""
     sync(session, "tests")

@@ -6,6 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import cbor2
+import msgpack
 import pytest
 from aiohttp import web
 
@@ -60,14 +62,16 @@ async def test_keyword_arguments_may_have_any_name(
         assert app.of_type("event")[0]["kwargs"] == kwargs
 
 
+VALUES: list[Any] = [
+    *[None, True, 0, -1, 0.5, 2**53 + 1, 2**64 - 1, -(2**63)],
+    *["", "é\u2028", "x" * 100_000, b"", b"\x00\xff", [], {}, {"": [b"in", {"a": [None]}]}],
+]
+
+
 @pytest.mark.parametrize("serializer", ["cbor", "msgpack", "json"])
 async def test_values_cross_as_they_were(
     bridge: ServedBridge, router: CrossbarRouter, namespace: str, serializer: str
 ) -> None:
-    values: list[Any] = [
-        *[None, True, 0, -1, 0.5, 2**53 + 1, 2**64 - 1, -(2**63)],
-        *["", "é\u2028", "x" * 100_000, b"", b"\x00\xff", [], {}, {"": [b"in"]}],
-    ]
     name = f"{namespace}.echo"
     async with bridge.client() as http, joined(router.url, serializer=serializer) as peer:
         got: list[Any] = []
@@ -77,11 +81,72 @@ async def test_values_cross_as_they_were(
             return value
 
         await peer.register(name, echo)
-        for value in values:
+        for value in VALUES:
             sent = _as_json(value)
             answered = await http.post(f"/call/{name}/", json={"params": [sent]})
             assert answered.json()["result"] == sent
             assert got[-1] == value
+
+
+@pytest.mark.parametrize("serializer", ["cbor", "msgpack", "json"])
+async def test_values_cross_from_a_peer_to_an_app_and_back(
+    bridge: ServedBridge, router: CrossbarRouter, namespace: str, serializer: str
+) -> None:
+    def answering(posted: Posted) -> web.Response:
+        document = posted.document
+        if document.get("procedure", "").endswith(".fail"):
+            members = {"error": "com.shop.sold_out", "args": document["args"]}
+            return web.json_response(members, status=500)
+        return web.json_response(document["args"])
+
+    async with (
+        callback_server(answering) as app,
+        bridge.client() as http,
+        joined(router.url, serializer=serializer) as peer,
+    ):
+        served = [f"{namespace}.echo", f"{namespace}.fail"]
+        await http.post("/register/", json={"endpoints": dict.fromkeys(served, app.url)})
+        assert await peer.call(served[0], *VALUES) == VALUES
+        assert app.of_type("invocation")[0]["args"] == _as_json(VALUES)
+        with pytest.raises(ApplicationError) as raised:
+            await peer.call(served[1], *VALUES)
+        assert list(raised.value.args) == VALUES
+        topic = f"{namespace}.topic"
+        await http.post("/subscribe/", json={"endpoints": {topic: app.url}})
+        events = await peer.subscribe(topic)
+        await http.post(f"/publish/{topic}/", json={"params": _as_json(VALUES)})
+        assert list((await events.get()).args) == VALUES
+        await peer.publish(topic, *VALUES)
+        await eventually(lambda: len(app.of_type("event")) == 2)
+        assert [event["args"] for event in app.of_type("event")] == [_as_json(VALUES)] * 2
+
+
+@pytest.mark.parametrize(
+    ("form", "write", "read"),
+    [
+        ("application/cbor", cbor2.dumps, cbor2.loads),
+        ("application/msgpack", msgpack.packb, msgpack.unpackb),
+    ],
+)
+async def test_bytes_are_bytes_in_cbor_and_messagepack(
+    bridge: ServedBridge, router: CrossbarRouter, namespace: str, form: str, write: Any, read: Any
+) -> None:
+    headers = {"Content-Type": form, "Accept": form}
+    async with bridge.client() as http, joined(router.url) as peer:
+        await peer.register(f"{namespace}.echo", lambda *args: CallResult(*args, size=len(args)))
+        answered = await http.post(
+            f"/call/{namespace}.echo/", content=write({"args": VALUES}), headers=headers
+        )
+        assert read(answered.content) == {
+            "result": VALUES,
+            "args": VALUES,
+            "kwargs": {"size": len(VALUES)},
+        }
+        events = await peer.subscribe(f"{namespace}.topic")
+        body = write({"args": VALUES, "kwargs": {"a": b"\xff"}})
+        await http.post(f"/publish/{namespace}.topic/", content=body, headers=headers)
+        event = await events.get()
+        assert (list(event.args), event.kwargs) == (VALUES, {"a": b"\xff"})
 
 
 def _as_json(value: Any) -> Any:

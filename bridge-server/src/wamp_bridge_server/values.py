@@ -33,6 +33,10 @@ class NotJson(ValueError):  # noqa: N818 - named for what the value is
     """A value that WAMP's JSON can't carry; the text says which and where."""
 
 
+class ReadsAsBytes(NotJson):
+    """A text that starts with U+0000, which in WAMP's JSON would be bytes."""
+
+
 class BadText(ValueError):  # noqa: N818 - named for what the text is
     """A text that is no JSON, or nested too deep; the text says why."""
 
@@ -90,6 +94,35 @@ def admit(value: Any, text: bytes, *, outside: int = 0) -> Any:
     if text.count(b"[") + text.count(b"{") > MAX_DEPTH:
         _check_depth(value, MAX_DEPTH - outside)
     return _restore_bytes(value) if _ESCAPED_MARK in text else value
+
+
+def admit_native(value: Any) -> Any:
+    """A value decoded from a format that has bytes and more, checked: only what JSON carries, too.
+
+    Raises:
+        BadText: It holds what WAMP's JSON lacks, or is nested too deep.
+        BadBinary: A string starts with U+0000.
+    """
+    _check_depth(value, MAX_DEPTH)
+    try:
+        _holds_bytes(value, 0)
+    except ReadsAsBytes as error:
+        raise BadBinary(str(error)) from None
+    except NotJson as error:
+        raise BadText(str(error)) from None
+    return value
+
+
+def native_of_json(text: bytes) -> Any:
+    """The value of a JSON text that the bridge itself has written, bytes restored."""
+    value = _decode_any(text)
+    return _restore_bytes(value) if _ESCAPED_MARK in text else value
+
+
+def check_json(value: Any) -> Any:
+    """The value as it is, where `to_json` would take it. Raises `NotJson`."""
+    _holds_bytes(value, 0)
+    return value
 
 
 def _check_depth(value: Any, limit: int) -> None:
@@ -156,7 +189,7 @@ def _holds_bytes(value: Any, depth: int) -> bool:
 def _is_bytes(value: Any, kind: type) -> bool:
     if kind is str:
         if value.startswith(_BYTES_MARK):
-            raise NotJson("text that starts with U+0000 would be read as bytes")
+            raise ReadsAsBytes("text that starts with U+0000 would be read as bytes")
         return False
     if kind is float:
         if not isfinite(value):

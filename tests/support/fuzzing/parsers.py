@@ -10,7 +10,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import msgspec
 from yarl import URL
 
 from support.fuzzing.tape import Tape
@@ -40,6 +39,7 @@ from wamp_bridge_server.errors import BadSource, Malformed, Unprocessable
 from wamp_bridge_server.http import bodies, structured
 from wamp_bridge_server.http.authorities import Authorities, is_loopback
 from wamp_bridge_server.http.crossbar_query import BadQuery, signed_query
+from wamp_bridge_server.http.forms import FORMS
 from wamp_bridge_server.http.idempotency import MAX_KEY_LENGTH, idempotency_key
 from wamp_bridge_server.http.paging import page
 from wamp_bridge_server.http.signatures import BadSignature, Parts, claimed, verify
@@ -53,9 +53,9 @@ if TYPE_CHECKING:
 NOW = 1_700_000_000
 _KEY = hmac.new(bytes(32), digestmod="sha256")
 _CODECS = [Codec(name) for name in ("cbor", "msgpack", "json")]
-_BODIES: tuple[msgspec.json.Decoder[Any], ...] = (
-    *(bodies.register, bodies.subscribe, bodies.take_back, bodies.call, bodies.publish),
-    *(bodies.announce, bodies.withdraw, bodies.heartbeat),
+_BODIES: tuple[Any, ...] = (
+    *(bodies.Register, bodies.Subscribe, bodies.TakeBack, bodies.Call, bodies.Publish),
+    *(bodies.Announce, bodies.Withdraw, bodies.Heartbeat, bodies.CancelCall, bodies.SignUrl),
 )
 _AUTHORITIES = Authorities(["https://bridge.example"])
 _RULES = ("127.0.0.1:*", "app.example:8000", "[fd00::]/8:*", "10.0.0.0/8:443")
@@ -136,10 +136,18 @@ def uris(octets: bytes) -> None:
 
 
 def request_bodies(octets: bytes) -> None:
-    """The bodies of requests, each kind."""
-    for decoder in _BODIES:
-        with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            decoder.decode(octets)
+    """The bodies of requests, each kind, in each form; what is read is written and read again."""
+    for form in FORMS:
+        with suppress(Malformed, Unprocessable):
+            form.token(octets)
+        for kind in _BODIES:
+            with suppress(Malformed, Unprocessable):
+                form.read(octets, kind)
+        with suppress(Malformed, Unprocessable, NotJson):  # MessagePack lacks big integers
+            document = form.values(form.read(octets, dict[str, Any]), octets, "it")
+            for other in FORMS:
+                written = other.write(other.writable(document))
+                assert other.values(other.read(written, dict[str, Any]), written, "") == document
 
 
 def envelopes(octets: bytes) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import cbor2
+import msgpack
+
 from support.fuzzing.values import PIECES
 from support.vectors import vectors
 
@@ -73,7 +76,9 @@ SEEDS: Mapping[str, Sequence[bytes]] = {
     ),
     "json_values": _octets(*_VALUES, '{"a":[1,{"b":"\\u0000aGk="}]}', "[1e5,-0.0,1E-5]"),
     "uris": _octets("com.shop.price", "com..x", "wamp.a", "a.b#", "é.\u2028", ""),
-    "request_bodies": _json(_BODIES),
+    "request_bodies": _json(_BODIES)
+    + [cbor2.dumps(body) for body in _BODIES]
+    + [msgpack.packb(body) for body in _BODIES],
     "envelopes": _json([vector["body"] for vector in _ENVELOPES["envelopes"]]),
     "webhooks": _octets("msg_1\n1700000000\nv1,AAAA v1,BBBB v2,CCCC", "\n-1\n", "a\n1e9\nv1,"),
     "answers": _octets(*(f"\0{which}{text}" for which in "\0\1" for text in _VALUES))

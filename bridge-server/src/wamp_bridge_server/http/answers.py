@@ -12,7 +12,7 @@ from wamp_bridge_server.errors import CallFailed, Problem
 from wamp_bridge_server.values import NotJson, encode_json, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from wamp_bridge_server.backends.base import Result
 
@@ -41,14 +41,18 @@ def answer(value: Any, status: int = HTTPStatus.OK) -> web.Response:
     return web.Response(body=_text(value), status=status, content_type="application/json")
 
 
-def result_members(result: Result) -> dict[str, Any]:
+def result_members(result: Result, writable: Callable[[Any], Any] = to_json) -> dict[str, Any]:
     """The result of a call as it is told (protocol, section 2).
 
+    Args:
+        result: The result.
+        writable: Makes its values what is written; JSON if left out.
+
     Raises:
-        CallFailed: It can't be told in JSON.
+        CallFailed: It can't be told.
     """
     try:
-        args, kwargs = to_json(result.args), to_json(result.kwargs)
+        args, kwargs = writable(result.args), writable(result.kwargs)
     except NotJson as reason:
         raise unreadable("returned", reason) from None
     return {"result": single_result(args), "args": args, "kwargs": kwargs}
@@ -65,12 +69,12 @@ def problem(error: Problem, request_id: str) -> web.Response:
     return _response(document, error.headers)
 
 
-def described_problem(error: Problem) -> dict[str, Any]:
-    """A problem as documents show it, without the id of a request."""
+def described_problem(error: Problem, writable: Callable[[Any], Any] = to_json) -> dict[str, Any]:
+    """A problem as documents show it, without the id of a request; `writable` as for a result."""
     try:
-        members = {name: to_json(value) for name, value in error.members().items()}
+        members = {name: writable(value) for name, value in error.members().items()}
     except NotJson as reason:
-        return described_problem(unreadable("raised", reason))
+        return described_problem(unreadable("raised", reason), writable)
     return _document(error.answer_status, error.detail) | members
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
-import msgspec
+from aiohttp import hdrs, web
 
 from wamp_bridge_server.errors import (
     Malformed,
@@ -16,12 +17,12 @@ from wamp_bridge_server.errors import (
     Unprocessable,
     UnsupportedMediaType,
 )
-from wamp_bridge_server.values import BadBinary, BadText, admit, why_no_json
+from wamp_bridge_server.http.forms import BY_MEDIA_TYPE, JSON
+from wamp_bridge_server.http.negotiation import wanted
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from wamp_bridge_server.http.admission import Request
+    from wamp_bridge_server.http.forms import Form
     from wamp_bridge_server.services.apps import App
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -47,23 +48,27 @@ class Asking:
         """
         return name_in(self.request)
 
-    def body(self, decoder: msgspec.json.Decoder[T]) -> T:
+    @property
+    def form(self) -> Form:
+        """What its body is written in.
+
+        Raises:
+            UnsupportedMediaType: It is declared to be what isn't taken here.
+        """
+        form = form_of(self.request)
+        if form is None:
+            raise _unknown_form()
+        return form
+
+    def body(self, kind: type[T]) -> T:
         """The body, decoded; an empty one is an empty object.
 
         Raises:
-            UnsupportedMediaType: It is declared to be no JSON in UTF-8.
-            Malformed: No JSON, or of another form than asked for.
+            UnsupportedMediaType: It is declared to be what isn't taken here.
+            Malformed: It can't be read, or is of another form than asked for.
+            Unprocessable: A text in it would be read as bytes elsewhere.
         """
-        _check_media_type(self.request)
-        text = self.text if self.text.strip() else b"{}"
-        try:
-            return decoder.decode(text)
-        except msgspec.ValidationError as error:
-            raise Malformed(f"The body is not as it should be: {error}.") from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise no_json(error, text) from None
-        except RecursionError:
-            raise Malformed("The body is nested too deep.") from None
+        return self.form.read(self.text, kind)
 
     def values(self, value: Any, where: str) -> Any:
         """A member of the body that holds WAMP values, checked, bytes restored.
@@ -72,12 +77,27 @@ class Asking:
             Malformed: Nested too deep.
             Unprocessable: A string starts with U+0000 and is no base64 after it.
         """
-        try:
-            return admit(value, self.text, outside=1)
-        except BadText as error:
-            raise Malformed(f'"{where}" can\'t be taken: {error}.') from None
-        except BadBinary as error:
-            raise Unprocessable(f'"{where}" can\'t be taken: {error}.') from None
+        return self.form.values(value, self.text, where)
+
+    def answer(self, document: Any, status: int = HTTPStatus.OK) -> web.Response:
+        """An answer in the form that is wanted. Raises `NotJson`.
+
+        Args:
+            document: What is answered; WAMP values in it have been through `accepts.writable`.
+            status: Its status.
+        """
+        form, media_type = wanted(self.request.headers.getall(hdrs.ACCEPT, ()))
+        return web.Response(body=form.write(document), status=status, content_type=media_type)
+
+    def answer_of_json(self, text: bytes, status: int) -> web.Response:
+        """An answer that the bridge has written in JSON. Raises `NotJson`."""
+        form, media_type = wanted(self.request.headers.getall(hdrs.ACCEPT, ()))
+        return web.Response(body=form.of_json(text), status=status, content_type=media_type)
+
+    @property
+    def accepts(self) -> Form:
+        """What the answer is to be written in."""
+        return wanted(self.request.headers.getall(hdrs.ACCEPT, ()))[0]
 
 
 def name_in(request: web.Request) -> str:
@@ -107,7 +127,7 @@ async def read(request: web.Request, place: Request) -> bytes:
         UnsupportedMediaType: It is compressed, which nobody undoes here.
     """
     if is_compressed(request):
-        raise _not_json()
+        raise _unknown_form()
     length = request.content_length
     if length is not None and length > MAX_BODY_BYTES:
         raise _too_large()
@@ -132,30 +152,20 @@ async def _read(request: web.Request, place: Request) -> bytes:
     return bytes(body)
 
 
-def _check_media_type(request: web.Request) -> None:
-    if not is_json(request):
-        raise _not_json()
-
-
-def is_json(request: web.Request) -> bool:
-    """Whether a body is declared to be JSON in UTF-8, or not declared at all."""
+def form_of(request: web.Request) -> Form | None:
+    """What a body is declared to be written in; JSON where nothing is said, None where unknown."""
     if is_compressed(request):
-        return False
-    if "Content-Type" not in request.headers:
-        return True
-    return request.content_type == "application/json" and (request.charset or "utf-8").lower() in {
-        "utf-8",
-        "utf8",
-    }
+        return None
+    if hdrs.CONTENT_TYPE not in request.headers:
+        return JSON
+    form = BY_MEDIA_TYPE.get(request.content_type)
+    if form is JSON and (request.charset or "utf-8").lower() not in {"utf-8", "utf8"}:
+        return None
+    return form
 
 
 def _too_large() -> TooLarge:
     return TooLarge(f"A body may have at most {MAX_BODY_BYTES} bytes.")
-
-
-def no_json(error: Exception, text: bytes) -> Malformed:
-    """The refusal of a body that can't be decoded."""
-    return Malformed(f"The body is no JSON: {why_no_json(error, text)}.")
 
 
 def is_compressed(request: web.Request) -> bool:
@@ -163,8 +173,8 @@ def is_compressed(request: web.Request) -> bool:
     return request.headers.get("Content-Encoding", "identity").lower() != "identity"
 
 
-def _not_json() -> UnsupportedMediaType:
+def _unknown_form() -> UnsupportedMediaType:
     return UnsupportedMediaType(
-        "A body must be JSON in UTF-8, not compressed, and be declared so: "
-        "Content-Type: application/json."
+        "A body must be JSON in UTF-8, CBOR or MessagePack, not compressed, and be declared so: "
+        f"Content-Type: {', '.join(BY_MEDIA_TYPE)}."
     )

@@ -9,12 +9,12 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-import msgspec
 from multidict import istr
 
 from wamp_bridge_server.errors import Malformed, Unauthenticated
-from wamp_bridge_server.http.asking import Asking, is_compressed, is_json, no_json, read
+from wamp_bridge_server.http.asking import Asking, form_of, is_compressed, read
 from wamp_bridge_server.http.authorities import Authorities
+from wamp_bridge_server.http.forms import JSON
 from wamp_bridge_server.http.remotes import Remotes
 from wamp_bridge_server.http.signatures import BadSignature, Parts, Signed, claimed, verify
 from wamp_bridge_server.services.throttle import Failures, Rates
@@ -35,29 +35,6 @@ _HOST = istr("Host")
 _SIGNATURE = istr("Signature")
 _SIGNATURE_INPUT = istr("Signature-Input")
 _OF_BODY = {"content-digest": istr("Content-Digest"), "content-type": istr("Content-Type")}
-
-
-class _Credentials(msgspec.Struct):
-    """What of a body says who asks."""
-
-    token: str | None = None
-
-
-_credentials = msgspec.json.Decoder(_Credentials)
-
-
-def token_in(text: bytes) -> str | None:
-    """The token in a body, None where there is none. Costs little, whatever else is in there.
-
-    Raises:
-        msgspec.DecodeError: It is no JSON.
-        UnicodeDecodeError: It is no UTF-8.
-        RecursionError: It is nested far too deep.
-    """
-    try:
-        return _credentials.decode(text).token
-    except msgspec.ValidationError:
-        return None  # JSON, but no object with a token in it: nobody asks
 
 
 class Authentication:
@@ -204,16 +181,13 @@ class Authentication:
         return Unauthenticated()
 
     def _by_body(self, request: web.Request, text: bytes) -> App:
-        if not text.strip():
-            raise Unauthenticated
+        form = form_of(request)
         try:
-            token = token_in(text)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            if not is_json(request):
+            token = (form or JSON).token(text)
+        except Malformed:
+            if form is None:
                 raise Unauthenticated from None
-            raise no_json(error, text) from None
-        except RecursionError:
-            raise Malformed("The body is nested too deep.") from None
+            raise
         if token is None:
             raise Unauthenticated
         return self.by_token(request, token)

@@ -18,17 +18,20 @@ from wamp_bridge_server.errors import (
     NOT_AUTHORIZED,
     CallFailed,
     Forbidden,
+    Malformed,
     Problem,
     Unauthenticated,
     Unavailable,
 )
-from wamp_bridge_server.http import bodies
+from wamp_bridge_server.http import bodies, documents
 from wamp_bridge_server.http.answers import unreadable
 from wamp_bridge_server.http.asking import Asking, read
-from wamp_bridge_server.http.authentication import NOBODY, token_in
+from wamp_bridge_server.http.authentication import NOBODY
 from wamp_bridge_server.http.authorities import is_loopback
 from wamp_bridge_server.http.crossbar_query import BadQuery, SignedQuery, signed_query
+from wamp_bridge_server.http.forms import JSON
 from wamp_bridge_server.http.gate import check_protocol
+from wamp_bridge_server.http.routes import Answer, Route
 from wamp_bridge_server.services.calls import DEFAULT_SECONDS
 from wamp_bridge_server.services.checks import checked_uri
 from wamp_bridge_server.store import StoreError
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from wamp_bridge_server.backends.base import PublishOptions, Result
     from wamp_bridge_server.http.admission import Admission, Request
     from wamp_bridge_server.http.authentication import Authentication
+    from wamp_bridge_server.http.routes import Handler
     from wamp_bridge_server.services.apps import App
     from wamp_bridge_server.services.calls import Calls
     from wamp_bridge_server.services.publishing import Publishing
@@ -79,6 +83,20 @@ class CrossbarRequests:
         self._authentication = authentication
         self._calls = calls
         self._publishing = publishing
+
+    def routes(self) -> list[Route]:
+        """The requests that are answered here."""
+        result = Answer("The result, or the error.", documents.CrossbarResult, {"args": [12.5]})
+        published = Answer("Published, or the error.", documents.CrossbarPublished, {"id": 392175})
+        call = {"procedure": "com.shop.price", "args": ["book"]}
+        event = {"topic": "com.shop.sold", "args": ["book"]}
+        routes = []
+        for method in ("POST", "PUT"):
+            routes += [
+                _route("call", method, self.call, bodies.CrossbarCall, call, result),
+                _route("publish", method, self.publish, bodies.CrossbarPublish, event, published),
+            ]
+        return routes
 
     async def call(self, request: web.Request) -> web.Response:
         """`POST /call`."""
@@ -151,8 +169,8 @@ class CrossbarRequests:
 
     def _by_body(self, request: web.Request, text: bytes) -> App:
         try:
-            token = token_in(text)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            token = JSON.token(text)
+        except Malformed:
             raise _Wrong("The body is no JSON in UTF-8.") from None
         if token is not None:
             return self._authentication.by_token(request, token)
@@ -162,6 +180,28 @@ class CrossbarRequests:
         if apps.anonymous is None and not apps.by_crossbar_key:
             raise Unauthenticated  # no signed query would help
         raise BadQuery('The query lacks its "key".')
+
+
+def _route(
+    name: str,
+    method: str,
+    handler: Handler,
+    body: type[msgspec.Struct],
+    example: dict[str, Any],
+    answer: Answer,
+) -> Route:
+    return Route(
+        name=f"crossbar_{name}" if method == "POST" else f"crossbar_{name}_by_put",
+        method=method,
+        path=f"/{name}",
+        handler=handler,
+        summary=f"{name.capitalize()} as Crossbar.io's HTTP clients do",
+        description="Errors of WAMP are answered with 200. Signed by Crossbar's query, too.",
+        body=body,
+        example=example,
+        answers=(answer,),
+        access="crossbar",
+    )
 
 
 def _is_local(request: web.Request) -> bool:

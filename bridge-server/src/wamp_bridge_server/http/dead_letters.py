@@ -7,19 +7,51 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from wamp_bridge_server.errors import Unprocessable
-from wamp_bridge_server.http import bodies
-from wamp_bridge_server.http.answers import answer, empty
-from wamp_bridge_server.http.paging import Paging
+from wamp_bridge_server.http import bodies, documents
+from wamp_bridge_server.http.answers import empty
+from wamp_bridge_server.http.paging import PAGE, Paging
+from wamp_bridge_server.http.routes import Answer, Parameter, Route, identifier
 from wamp_bridge_server.store import DeadLetters
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aiohttp import web
 
     from wamp_bridge_server.http.asking import Asking
     from wamp_bridge_server.services.dead_letters import DeadLetterOffice
     from wamp_bridge_server.store import DeadLetter, FailedAttempt
 
-_FILTER = ("endpoint", "uri", "since", "until", "error")
+_FILTER_PARAMETERS = (
+    Parameter("endpoint", str, "Those of a subscription.", "sub_01k0000000000000000000000b"),
+    Parameter("uri", str, "Those of a topic, or of a procedure.", "com.shop.sold"),
+    Parameter("since", float, "Those made then or later, Unix seconds.", 1700000000),
+    Parameter("until", float, "Those made before, Unix seconds.", 1700086400),
+    Parameter("error", str, "Those whose last error has this in it, in any case.", "refused"),
+)
+_FILTER = tuple(parameter.name for parameter in _FILTER_PARAMETERS)
+_ID = identifier("msg_01k0000000000000000000000d")
+_LETTER = {
+    "id": _ID.example,
+    "endpoint": "sub_01k0000000000000000000000b",
+    "callback": None,
+    "uri": "com.shop.sold",
+    "type": "event",
+    "created_at": 1700000000.0,
+    "dead_at": 1700100000.0,
+    "size": 180,
+    "attempts": 8,
+    "last_status": 500,
+    "error": "answered 500",
+}
+_FAILURE = {
+    "attempt": 8,
+    "at": 1700100000.0,
+    "seconds": 0.01,
+    "status": 500,
+    "error": "answered 500",
+    "answer": "Internal Server Error",
+}
 
 
 class DeadLetterRequests:
@@ -27,6 +59,108 @@ class DeadLetterRequests:
 
     def __init__(self, office: DeadLetterOffice) -> None:
         self._office = office
+
+    def routes(self) -> list[Route]:
+        """The requests that are answered here."""
+        return [*self._of_one(), *self._of_many()]
+
+    def _of_one(self) -> Iterator[Route]:
+        path, errors = (
+            "/dead-letters/{id}/",
+            (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+        )
+        yield Route(
+            name="read_dead_letter",
+            method="GET",
+            path=path,
+            handler=self.one,
+            summary="Read a dead letter, with all that failed",
+            parameters=(_ID,),
+            answers=(
+                Answer("Itself.", documents.DeadLetterReport, {**_LETTER, "failures": [_FAILURE]}),
+            ),
+            errors=errors,
+        )
+        yield Route(
+            name="delete_dead_letter",
+            method="DELETE",
+            path=path,
+            handler=self.delete_one,
+            summary="Delete a dead letter",
+            parameters=(_ID,),
+            answers=(Answer("Gone.", status=HTTPStatus.NO_CONTENT),),
+            errors=errors,
+        )
+        yield Route(
+            name="replay_dead_letter",
+            method="POST",
+            path=f"{path}replay/",
+            handler=self.replay_one,
+            summary="Have a dead letter wait again",
+            description="It keeps its id. Where its subscription is gone, the app's present one "
+            "of that topic gets it.",
+            body=bodies.Nothing,
+            example={},
+            parameters=(_ID,),
+            answers=(
+                Answer("It waits.", documents.Replayed, {"replayed": 1}, HTTPStatus.ACCEPTED),
+            ),
+            errors=(*errors, HTTPStatus.CONFLICT),
+        )
+
+    def _of_many(self) -> Iterator[Route]:
+        path, errors = "/dead-letters/", (HTTPStatus.UNPROCESSABLE_ENTITY,)
+        yield Route(
+            name="list_dead_letters",
+            method="GET",
+            path=path,
+            handler=self.list,
+            summary="List the app's dead letters",
+            description="The oldest first; all, or those that are meant.",
+            parameters=(*PAGE, *_FILTER_PARAMETERS),
+            answers=(
+                Answer(
+                    "A page of them.",
+                    documents.DeadLetterPage,
+                    {"dead_letters": [_LETTER], "cursor": None, "total": 1},
+                    links=dict.fromkeys(
+                        ("read_dead_letter", "replay_dead_letter", "delete_dead_letter"),
+                        "/dead_letters/0/id",
+                    ),
+                ),
+            ),
+            errors=errors,
+        )
+        yield Route(
+            name="delete_dead_letters",
+            method="DELETE",
+            path=path,
+            handler=self.delete,
+            summary="Delete dead letters",
+            description="All, or those that are meant.",
+            parameters=(*PAGE, *_FILTER_PARAMETERS),
+            answers=(Answer("Gone.", documents.Deleted, {"deleted": 1}),),
+            errors=errors,
+        )
+        yield Route(
+            name="replay_dead_letters",
+            method="POST",
+            path=f"{path}replay/",
+            handler=self.replay,
+            summary="Have dead letters wait again",
+            description="All, or those that are meant. Each keeps its id.",
+            body=bodies.DeadLetters,
+            example={"uri": "com.shop.sold"},
+            answers=(
+                Answer(
+                    "They wait.",
+                    documents.ReplayedSome,
+                    {"replayed": 1, "left": 0},
+                    HTTPStatus.ACCEPTED,
+                ),
+            ),
+            errors=(*errors, HTTPStatus.CONFLICT),
+        )
 
     async def list(self, ask: Asking) -> web.Response:
         """`GET /dead-letters/`."""
@@ -40,26 +174,26 @@ class DeadLetterRequests:
         }
         if not paging.after:
             document["total"] = await self._office.count(meant)
-        return answer(document)
+        return ask.answer(document)
 
     async def one(self, ask: Asking) -> web.Response:
         """`GET /dead-letters/ID/`."""
         letter, attempts = await self._office.one(ask.app, ask.name)
         told = [_attempt(attempt) for attempt in attempts]
-        return answer({**_described(letter), "failures": told})
+        return ask.answer({**_described(letter), "failures": told})
 
     async def replay_one(self, ask: Asking) -> web.Response:
         """`POST /dead-letters/ID/replay/`."""
-        ask.body(bodies.nothing)
+        ask.body(bodies.Nothing)
         replayed = await self._office.replay_one(ask.app, ask.name)
-        return answer({"replayed": replayed}, HTTPStatus.ACCEPTED)
+        return ask.answer({"replayed": replayed}, HTTPStatus.ACCEPTED)
 
     async def replay(self, ask: Asking) -> web.Response:
         """`POST /dead-letters/replay/`."""
-        body = ask.body(bodies.dead_letters)
+        body = ask.body(bodies.DeadLetters)
         meant = _meant(ask, {name: getattr(body, name) for name in _FILTER})
         replayed, left = await self._office.replay(meant, _checked_limit(body.limit))
-        return answer({"replayed": replayed, "left": left}, HTTPStatus.ACCEPTED)
+        return ask.answer({"replayed": replayed, "left": left}, HTTPStatus.ACCEPTED)
 
     async def delete_one(self, ask: Asking) -> web.Response:
         """`DELETE /dead-letters/ID/`."""
@@ -71,7 +205,7 @@ class DeadLetterRequests:
         query = ask.request.query
         limit = Paging.asked(query).limit if "limit" in query else None
         deleted = await self._office.delete(_meant(ask, _queried(ask)), limit)
-        return answer({"deleted": deleted})
+        return ask.answer({"deleted": deleted})
 
 
 def _queried(ask: Asking) -> dict[str, Any]:

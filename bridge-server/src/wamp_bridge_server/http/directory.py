@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from wamp_bridge_server.backends.base import Match
 from wamp_bridge_server.callbacks.envelopes import disclosed
 from wamp_bridge_server.errors import Unprocessable
-from wamp_bridge_server.http.answers import answer
-from wamp_bridge_server.http.paging import Paging, cursor_behind
+from wamp_bridge_server.http import documents
+from wamp_bridge_server.http.paging import PAGE, Paging, cursor_behind
+from wamp_bridge_server.http.routes import PATTERN_SCHEMA, Answer, Parameter, Route, described
 from wamp_bridge_server.services.checks import checked_match, checked_uri
 from wamp_bridge_server.services.recall import Span
-from wamp_bridge_server.values import NotJson, to_json
+from wamp_bridge_server.values import NotJson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,11 +23,42 @@ if TYPE_CHECKING:
 
     from wamp_bridge_server.backends.base import Event
     from wamp_bridge_server.http.asking import Asking
+    from wamp_bridge_server.http.forms import Form
     from wamp_bridge_server.services.directory import Directory, Held
     from wamp_bridge_server.services.recall import Recall
     from wamp_bridge_server.store import Kind
 
-_HISTORY = {"limit", "match", "since", "until"}
+_TOPIC = Parameter(
+    "topic",
+    described(str, "A WAMP URI, or a pattern.", **PATTERN_SCHEMA),
+    "The URI, or the pattern, percent-encoded as one segment.",
+    "com.shop.sold",
+    "path",
+)
+_SPAN = (
+    PAGE[0],
+    Parameter("match", Match, "How the topic is meant; exact where left out.", "exact"),
+    Parameter("since", float, "Events of then or later, Unix seconds.", 1700000000),
+    Parameter("until", float, "Events before then, Unix seconds.", 1700086400),
+)
+_HISTORY = {parameter.name for parameter in _SPAN}
+_HELD = {"id": 5120713, "uri": "com.shop.price", "match": "exact", "created_at": 1700000000.0}
+_PAST = {
+    "publication": 3921750485123,
+    "topic": "com.shop.sold",
+    "published_at": 1700000000.0,
+    "details": {"publisher": 7240501394},
+    "args": ["book"],
+    "kwargs": {},
+}
+_ERRORS = (
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.NOT_IMPLEMENTED,
+    HTTPStatus.GATEWAY_TIMEOUT,
+)
+"""Beside what the router may say of itself, those of a router that has not what is asked."""
 
 
 class DirectoryRequests:
@@ -33,6 +67,56 @@ class DirectoryRequests:
     def __init__(self, directory: Directory, recall: Recall) -> None:
         self._directory = directory
         self._recall = recall
+
+    def routes(self) -> list[Route]:
+        """The requests that are answered here."""
+        procedure = {**_HELD, "invoke": "single", "callees": 1}
+        topic = {**_HELD, "uri": "com.shop.sold", "subscribers": 2}
+        return [
+            Route(
+                name="list_procedures",
+                method="GET",
+                path="/procedures/",
+                handler=self.procedures,
+                summary="List the procedures at the router",
+                description="Those that the app may call, whoever serves them.",
+                parameters=PAGE,
+                answers=(
+                    Answer(
+                        "A page of them.",
+                        documents.ProcedurePage,
+                        {"procedures": [procedure], "cursor": None},
+                    ),
+                ),
+                errors=_ERRORS,
+            ),
+            Route(
+                name="list_topics",
+                method="GET",
+                path="/topics/",
+                handler=self.topics,
+                summary="List the topics at the router that have subscribers",
+                description="Those that the app may subscribe to.",
+                parameters=PAGE,
+                answers=(
+                    Answer(
+                        "A page of them.", documents.TopicPage, {"topics": [topic], "cursor": None}
+                    ),
+                ),
+                errors=_ERRORS,
+            ),
+            Route(
+                name="read_history",
+                method="GET",
+                path="/topics/{topic}/history/",
+                handler=self.history,
+                summary="Read past events of a topic",
+                description="The newest first, as far as the router keeps them.",
+                parameters=(_TOPIC, *_SPAN),
+                answers=(Answer("Past events.", documents.History, {"events": [_PAST]}),),
+                errors=_ERRORS,
+            ),
+        ]
 
     async def procedures(self, ask: Asking) -> web.Response:
         """`GET /procedures/`."""
@@ -55,13 +139,13 @@ class DirectoryRequests:
         span = Span(_moment(query, "since", -math.inf), _moment(query, "until", math.inf))
         limit = Paging.asked(query).limit
         events = await self._recall.events(ask.app, checked_uri(uri, match), match, span, limit)
-        return answer({"events": [_past(*event) for event in events]})
+        return ask.answer({"events": [_past(ask.accepts, *event) for event in events]})
 
     async def _list(self, ask: Asking, kind: Kind) -> web.Response:
         paging = Paging.asked(ask.request.query)
         held, last = await self._directory.page(ask.app, kind, paging.after_number, paging.limit)
         cursor = None if last is None else cursor_behind(str(last))
-        return answer({f"{kind}s": [_described(kind, each) for each in held], "cursor": cursor})
+        return ask.answer({f"{kind}s": [_described(kind, each) for each in held], "cursor": cursor})
 
 
 def _described(kind: Kind, held: Held) -> dict[str, Any]:
@@ -79,7 +163,7 @@ def _described(kind: Kind, held: Held) -> dict[str, Any]:
     }
 
 
-def _past(published: float, event: Event) -> dict[str, Any]:
+def _past(form: Form, published: float, event: Event) -> dict[str, Any]:
     document = {
         "publication": event.publication,
         "topic": event.topic,
@@ -87,9 +171,10 @@ def _past(published: float, event: Event) -> dict[str, Any]:
         "details": disclosed("publisher", event.details),
     }
     try:
-        return {**document, "args": to_json(event.args), "kwargs": to_json(event.kwargs)}
+        args, kwargs = form.writable(event.args), form.writable(event.kwargs)
     except NotJson as reason:  # of one event, which takes no other with it
         return {**document, "args": [], "kwargs": {}, "unreadable": str(reason)}
+    return {**document, "args": args, "kwargs": kwargs}
 
 
 def _moment(query: Mapping[str, str], name: str, default: float) -> float:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from wamp_bridge_server.http.answers import STREAM, stamp
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from wamp_bridge_server.http.forms import BY_MEDIA_TYPE
+from wamp_bridge_server.http.negotiation import weights
 
 MEDIA_TYPE: Final = "text/event-stream"
 HEADERS: Final = {
@@ -23,14 +22,12 @@ KEEPALIVE_SECONDS: Final = 15.0
 LAST_SECONDS: Final = 10.0
 """What is left to be said when all is over is said within so long."""
 
-_JSON: Final = "application/json"
-
 
 def is_wanted(request: web.Request) -> bool:
     """Whether a client prefers events to an answer at the end (RFC 9110, section 12.5.1)."""
-    wanted = dict(_weights(request))
-    stream = wanted.get(MEDIA_TYPE, 0.0)
-    return stream > 0 and stream >= wanted.get(_JSON, 0.0)
+    given = weights(",".join(request.headers.getall(hdrs.ACCEPT, ())))
+    stream = given.get(MEDIA_TYPE, 0.0)
+    return stream > 0 and stream >= max(given.get(name, 0.0) for name in BY_MEDIA_TYPE)
 
 
 def event(name: str | None, data: bytes, identifier: str | int | None = None) -> bytes:
@@ -65,22 +62,3 @@ async def ended(
             request.transport.abort()
     response.force_close()
     return response
-
-
-def _weights(request: web.Request) -> Iterator[tuple[str, float]]:
-    for line in request.headers.getall("Accept", ()):
-        for each in line.split(","):
-            kind, *parameters = each.split(";")
-            weight = 1.0
-            for parameter in parameters:
-                name, _, value = parameter.partition("=")
-                if name.strip().lower() == "q":
-                    weight = _number(value.strip())
-            yield kind.strip().lower(), weight
-
-
-def _number(text: str) -> float:
-    try:
-        return min(max(float(text), 0.0), 1.0)
-    except ValueError:
-        return 0.0

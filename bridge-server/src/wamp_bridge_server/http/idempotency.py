@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import web
 
 from wamp_bridge_server.errors import CallFailed, Malformed
+from wamp_bridge_server.http.routes import Parameter, described
 from wamp_bridge_server.store.idempotency import KeptAnswer
 from wamp_bridge_server.values import NotJson, encode_json, load_json, to_json
 
@@ -30,9 +31,20 @@ HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
 MAX_KEY_LENGTH = 255
 
-_STRING = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])+)"')
-_BARE = re.compile(r"[!#-+\--:<-\[\]-~]+")  # visible, save what strings and lists are written with
+_IN_STRING = r'(?:[ !#-\[\]-~]|\\["\\])'
+_VISIBLE = r"[!#-+\--:<-\[\]-~]"  # save what strings and lists are written with
+_STRING = re.compile(f'"({_IN_STRING}+)"')
+_BARE = re.compile(f"{_VISIBLE}+")
 _ESCAPED = re.compile(r'\\(["\\])')
+
+_EITHER = f'^({_VISIBLE}{{1,{MAX_KEY_LENGTH}}}|"{_IN_STRING}{{1,{MAX_KEY_LENGTH}}}")$'
+KEY = Parameter(
+    HEADER,
+    described(str, "Visible ASCII, or a string of structured fields.", pattern=_EITHER),
+    "Does the request once, however often it comes.",
+    "order-17",
+    "header",
+)
 
 # Of errors that WAMP answered: the procedure isn't there, or isn't for this app. Nothing was done.
 _REFUSED = {HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN}
@@ -71,11 +83,11 @@ class Repeats:
         asked = _encode([variant, msgspec.structs.replace(body, token=None)])
         claimed = await self._idempotency.claim(ask.app, f"{kind} {ask.name}", key, asked)
         if isinstance(claimed, KeptAnswer):
-            return _again(claimed)
+            return _again(ask, claimed)
         answer: KeptAnswer | None = None
         try:
             response = await do(claimed)
-            answer = _kept(response)
+            answer = _kept(ask, response)
         except CallFailed as error:
             answer = _kept_error(error)
             raise
@@ -110,34 +122,33 @@ def accepted(identifier: str) -> KeptAnswer:
     return KeptAnswer(HTTPStatus.ACCEPTED, body, f"/calls/{identifier}/")
 
 
-def response_of(answer: KeptAnswer) -> web.Response:
-    """An answer as it is given."""
+def response_of(ask: Asking, answer: KeptAnswer) -> web.Response:
+    """An answer as it is given, in the form that is wanted."""
     response = web.Response(status=answer.status)
     if answer.body:
-        response = web.Response(
-            body=answer.body, status=answer.status, content_type="application/json"
-        )
+        response = ask.answer_of_json(answer.body, answer.status)
     if answer.location is not None:
         response.headers["Location"] = answer.location
     return response
 
 
-def _again(kept: KeptAnswer) -> web.Response:
+def _again(ask: Asking, kept: KeptAnswer) -> web.Response:
     headers = {REPLAYED_HEADER: "true"}
     if kept.status >= HTTPStatus.BAD_REQUEST:
         members: dict[str, Any] = load_json(kept.body)
         error = CallFailed(members["error"], members["args"], members["kwargs"])
         error.headers = headers
         raise error
-    response = response_of(kept)
+    response = response_of(ask, kept)
     response.headers.update(headers)
     return response
 
 
-def _kept(response: web.Response) -> KeptAnswer:
+def _kept(ask: Asking, response: web.Response) -> KeptAnswer:
     body = response.body
     assert body is None or isinstance(body, bytes)  # noqa: S101 - what `answers` makes
-    return KeptAnswer(response.status, body or b"", response.headers.get("Location"))
+    kept = ask.accepts.as_json(body) if body else b""
+    return KeptAnswer(response.status, kept, response.headers.get("Location"))
 
 
 def _kept_error(error: CallFailed) -> KeptAnswer | None:

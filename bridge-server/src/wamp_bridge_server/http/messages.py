@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from wamp_bridge_server.backends.base import CallOptions
 from wamp_bridge_server.errors import Problem, Unprocessable
-from wamp_bridge_server.http import bodies, event_stream
-from wamp_bridge_server.http.answers import answer, described_problem, empty, result_members
+from wamp_bridge_server.http import bodies, documents, event_stream
+from wamp_bridge_server.http.answers import described_problem, empty, result_members, unreadable
 from wamp_bridge_server.http.hanging_up import while_connected
 from wamp_bridge_server.http.idempotency import HEADER as IDEMPOTENCY_KEY
-from wamp_bridge_server.http.idempotency import accepted, response_of
+from wamp_bridge_server.http.idempotency import KEY, accepted, response_of
+from wamp_bridge_server.http.routes import PROCEDURE, TOPIC, Answer, Parameter, Route, identifier
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.services.asynchronous import DEFAULT_SECONDS as DEFAULT_ASYNCHRONOUS_SECONDS
 from wamp_bridge_server.services.asynchronous import Request
@@ -26,6 +27,7 @@ from wamp_bridge_server.services.checks import (
 )
 from wamp_bridge_server.services.outcomes import described
 from wamp_bridge_server.store import StoreError
+from wamp_bridge_server.values import NotJson
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -38,11 +40,36 @@ if TYPE_CHECKING:
     from wamp_bridge_server.services.calls import Calls
     from wamp_bridge_server.services.idempotency import HeldKey
     from wamp_bridge_server.services.publishing import Publishing
-
-MOST_EVENTS = 1000
-"""In one request."""
+    from wamp_bridge_server.store import CallRecord
 
 _DEFAULT_OPTIONS = bodies.PublicationOptions()
+
+_OF_WAMP = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GATEWAY_TIMEOUT)
+"""Beside 400, 500 and 503, which any request may have."""
+
+_PREFER = Parameter(
+    "Prefer", str, "`respond-async`: the call isn't waited for.", "respond-async", "header"
+)
+_CALL = identifier("call_01k0000000000000000000000e")
+_MODE = Parameter(
+    "mode", bodies.CancelModeText, "As in the call's options, which it overrides.", "kill"
+)
+_STREAM = """\
+id: 0
+event: progress
+data: {"args":[1],"kwargs":{}}
+
+event: result
+data: {"result":2,"args":[2],"kwargs":{}}
+
+"""
+_SUCCEEDED = {
+    "id": _CALL.example,
+    "status": "succeeded",
+    "result": 12.5,
+    "args": [12.5],
+    "kwargs": {},
+}
 
 
 class MessageRequests:
@@ -62,9 +89,89 @@ class MessageRequests:
         self._repeats = repeats
         self._streamed = streamed
 
+    def routes(self) -> list[Route]:
+        """The requests that are answered here."""
+        return [
+            Route(
+                name="call",
+                method="POST",
+                path="/call/{procedure}/",
+                handler=self.call,
+                summary="Call a procedure",
+                description="Its result is in the answer; or, with a callback or "
+                "`Prefer: respond-async`, is kept and sent there. With `Accept: text/event-stream` "
+                "progressive results come first, as they are made.",
+                body=bodies.Call,
+                example={"params": ["book"], "timeout": 5},
+                parameters=(PROCEDURE, KEY, _PREFER),
+                answers=(
+                    Answer(
+                        "The result.",
+                        documents.Result,
+                        {"result": 12.5, "args": [12.5], "kwargs": {}},
+                    ),
+                    Answer(
+                        "Its `progress`, event by event; at the end its `result` or `error`.",
+                        str,
+                        _STREAM,
+                        media_type=event_stream.MEDIA_TYPE,
+                    ),
+                    Answer(
+                        "The call is made without being waited for.",
+                        documents.PendingCall,
+                        {"id": _CALL.example, "status": "pending"},
+                        HTTPStatus.ACCEPTED,
+                        {"Location": "Where it can be read and cancelled."},
+                        links={"read_call": "/id", "cancel_call": "/id"},
+                    ),
+                ),
+                errors=(*_OF_WAMP, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
+            ),
+            Route(
+                name="read_call",
+                method="GET",
+                path="/calls/{id}/",
+                handler=self.read_call,
+                summary="Read an asynchronous call",
+                parameters=(_CALL,),
+                answers=(Answer("The call.", documents.CallEntry, _SUCCEEDED),),
+                errors=(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+            ),
+            Route(
+                name="cancel_call",
+                method="DELETE",
+                path="/calls/{id}/",
+                handler=self.cancel_call,
+                summary="Cancel an asynchronous call",
+                description="One that has ended stays as it is.",
+                parameters=(_CALL, _MODE),
+                answers=(Answer("The call.", documents.CallEntry, _SUCCEEDED),),
+                errors=(HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY),
+            ),
+            Route(
+                name="publish",
+                method="POST",
+                path="/publish/{topic}/",
+                handler=self.publish,
+                summary="Publish to a topic",
+                description="An event, or several: then the answer says what became of each.",
+                body=bodies.Publish,
+                example={"params": ["book"], "options": {"exclude_me": True}},
+                parameters=(TOPIC, KEY),
+                answers=(
+                    Answer("Published.", documents.Published, {"publication": 3921750485123}),
+                    Answer(
+                        "Sent to the router, which says nothing: `acknowledge` is false.",
+                        status=HTTPStatus.ACCEPTED,
+                    ),
+                ),
+                errors=(*_OF_WAMP, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
+            ),
+        ]
+
     async def call(self, ask: Asking) -> web.StreamResponse:
         """`POST /call/PROCEDURE/`."""
-        body = ask.body(bodies.call)
+        body = ask.body(bodies.Call)
         procedure = checked_uri(ask.name)
         args, kwargs = _payload(ask, body)
         if body.callback is not None or _respond_async(ask.request):
@@ -92,23 +199,23 @@ class MessageRequests:
             # What has a key goes on when its client hangs up, for it may be asked again.
             async with nullcontext() if held is not None else while_connected(ask.request):
                 result = await self._calls.call(ask.app, procedure, args, kwargs, timeout, options)
-            return answer(result_members(result))
+            return ask.answer(result_members(result, ask.accepts.writable))
 
         return await self._repeats.answer(ask, body, call)
 
     async def read_call(self, ask: Asking) -> web.Response:
         """`GET /calls/ID/`."""
-        return answer(described(await self._asynchronous.get(ask.app, ask.name)))
+        return _entry(ask, await self._asynchronous.get(ask.app, ask.name))
 
     async def cancel_call(self, ask: Asking) -> web.Response:
         """`DELETE /calls/ID/`; the mode stands in the query or in the body."""
-        asked = ask.body(bodies.cancel_call).mode or ask.request.query.get("mode")
+        asked = ask.body(bodies.CancelCall).mode or ask.request.query.get("mode")
         mode = None if asked is None else checked_cancel_mode(asked)
-        return answer(described(await self._asynchronous.cancel(ask.app, ask.name, mode)))
+        return _entry(ask, await self._asynchronous.cancel(ask.app, ask.name, mode))
 
     async def publish(self, ask: Asking) -> web.Response:
         """`POST /publish/TOPIC/`."""
-        body = ask.body(bodies.publish)
+        body = ask.body(bodies.Publish)
         topic = checked_uri(ask.name)
         if body.events is not None:
             return await self._publish_several(ask, body, topic, body.events)
@@ -119,7 +226,7 @@ class MessageRequests:
             publication = await self._publishing.publish(ask.app, topic, args, kwargs, options)
             if publication is None:
                 return empty(HTTPStatus.ACCEPTED)
-            return answer({"publication": publication})
+            return ask.answer({"publication": publication})
 
         return await self._repeats.answer(ask, body, publish)
 
@@ -129,14 +236,14 @@ class MessageRequests:
         """Publish several events, in their order; nothing where one of them can't be read."""
         if not body.empty:
             raise Unprocessable('Each of "events" has arguments of its own; leave out the others.')
-        if not 0 < len(several) <= MOST_EVENTS:
-            raise Unprocessable(f'"events" must have 1 to {MOST_EVENTS} entries.')
+        if not 0 < len(several) <= bodies.MOST_EVENTS:
+            raise Unprocessable(f'"events" must have 1 to {bodies.MOST_EVENTS} entries.')
         usual = body.options or _DEFAULT_OPTIONS
         events = [(*_payload(ask, one), (one.options or usual).for_wamp()) for one in several]
 
         async def publish(_: HeldKey | None) -> web.Response:
             told = await self._publishing.publish_several(ask.app, topic, events)
-            return answer({"events": [_told(each) for each in told]})
+            return ask.answer({"events": [_told(ask, each) for each in told]})
 
         return await self._repeats.answer(ask, body, publish)
 
@@ -150,7 +257,7 @@ class MessageRequests:
             if held is not None:
                 held.settled = False
             raise
-        return response_of(kept)
+        return response_of(ask, kept)
 
 
 def _request(
@@ -171,9 +278,11 @@ def _cancel_mode(body: bodies.Call) -> CancelMode:
     return "killnowait" if mode is None else checked_cancel_mode(mode)
 
 
-def _told(outcome: int | Problem | None) -> dict[str, Any]:
+def _told(ask: Asking, outcome: int | Problem | None) -> dict[str, Any]:
     """What became of one of several events: its publication, or its problem."""
-    return described_problem(outcome) if isinstance(outcome, Problem) else {"publication": outcome}
+    if isinstance(outcome, Problem):
+        return described_problem(outcome, ask.accepts.writable)
+    return {"publication": outcome}
 
 
 def _payload(ask: Asking, body: bodies.Payload) -> tuple[list[Any], dict[str, Any]]:
@@ -192,3 +301,10 @@ def _respond_async(request: web.Request) -> bool:
         for value in request.headers.getall("Prefer", ())
         for preference in value.split(",")
     )
+
+
+def _entry(ask: Asking, call: CallRecord) -> web.Response:
+    try:
+        return ask.answer(ask.accepts.writable(described(call)))
+    except NotJson as reason:
+        raise unreadable("answered", reason) from None

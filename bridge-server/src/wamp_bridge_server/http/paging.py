@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from wamp_bridge_server.errors import Unprocessable
+from wamp_bridge_server.http.routes import Parameter, described
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +21,16 @@ _NUMBER_DIGITS = 18  # fewer than 64 bits have room for
 _MARK = b"after:"
 
 T = TypeVar("T")
+
+PAGE = (
+    Parameter(
+        "limit",
+        described(int, "A number of entries.", minimum=1, maximum=MAX_LIMIT, default=DEFAULT_LIMIT),
+        "How many entries are answered at most.",
+        10,
+    ),
+    Parameter("cursor", str, "The cursor of the page before.", "YWZ0ZXI6cmVnXzAx"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 from wamp_bridge_server.http.admission import Admission
-from wamp_bridge_server.http.answers import answer
 from wamp_bridge_server.http.asking import MAX_BODY_BYTES
 from wamp_bridge_server.http.connections import Runner, Site
 from wamp_bridge_server.http.crossbar import CrossbarRequests
@@ -16,18 +14,19 @@ from wamp_bridge_server.http.dead_letters import DeadLetterRequests
 from wamp_bridge_server.http.directory import DirectoryRequests
 from wamp_bridge_server.http.endpoints import EndpointRequests
 from wamp_bridge_server.http.gate import check_protocol
+from wamp_bridge_server.http.health import HealthRequests
 from wamp_bridge_server.http.idempotency import Repeats
 from wamp_bridge_server.http.messages import MessageRequests
+from wamp_bridge_server.http.openapi import Description
 from wamp_bridge_server.http.sources import SourceRequests
 from wamp_bridge_server.http.streamed_calls import StreamedCalls
 from wamp_bridge_server.http.streams import StreamRequests
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable
 
-    from wamp_bridge_server.http.asking import Asking
     from wamp_bridge_server.http.authentication import Authentication
+    from wamp_bridge_server.http.routes import Handler, Route
     from wamp_bridge_server.limits import Limits
     from wamp_bridge_server.services.asynchronous import AsynchronousCalls
     from wamp_bridge_server.services.calls import Calls
@@ -43,8 +42,6 @@ if TYPE_CHECKING:
     from wamp_bridge_server.services.steps import StepRoom
     from wamp_bridge_server.services.streams import Streams
 
-    Handler = Callable[[Asking], Awaitable[web.StreamResponse]]
-
 IDLE_SECONDS = 150.0
 """Longer than proxies keep an idle connection, who else send on one that is just being closed."""
 
@@ -53,7 +50,11 @@ _LAST_ANSWERS_SECONDS = 2.0
 
 
 class HttpServer:
-    """Serves the REST API at one address."""
+    """Serves the REST API at one address.
+
+    Attributes:
+        routes: All that it serves.
+    """
 
     def __init__(
         self,
@@ -76,22 +77,25 @@ class HttpServer:
         self._limits = limits
         self.admission = Admission(limits)
         self._authentication = authentication
-        self._health = health
         self._application = web.Application(client_max_size=MAX_BODY_BYTES)
         self._runner: web.AppRunner | None = None
         self.address: tuple[str, int] | None = None
         self.addresses: list[tuple[str, int]] = []
         streamed = StreamedCalls(calls, steps)
-        repeats = Repeats(idempotency)
-        self._route(MessageRequests(calls, asynchronous, publishing, repeats, streamed))
-        self._route_endpoints(EndpointRequests(endpoints))
-        self._route_sources(SourceRequests(sources))
-        self._route_dead_letters(DeadLetterRequests(dead_letters))
-        self._route_streams(StreamRequests(self.admission, authentication, streams, signed_urls))
-        self._route_directory(DirectoryRequests(directory, recall))
-        self._route_crossbar(CrossbarRequests(self.admission, authentication, calls, publishing))
-        self._open("/health/live", self._live)
-        self._open("/health/ready", self._ready)
+        rooms = (
+            MessageRequests(calls, asynchronous, publishing, Repeats(idempotency), streamed),
+            EndpointRequests(endpoints),
+            SourceRequests(sources),
+            DeadLetterRequests(dead_letters),
+            StreamRequests(self.admission, authentication, streams, signed_urls),
+            CrossbarRequests(self.admission, authentication, calls, publishing),
+            DirectoryRequests(directory, recall),
+            HealthRequests(health),
+        )
+        self.routes = [route for room in rooms for route in room.routes()]
+        self.routes += Description(self.routes).routes()
+        for route in self.routes:
+            self._add(route)
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Begin to serve.
@@ -122,58 +126,24 @@ class HttpServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    def _route(self, messages: MessageRequests) -> None:
-        self._add("POST", "/call/{name:[^/]+}", messages.call)
-        self._add("GET", "/calls/{name:[^/]+}", messages.read_call)
-        self._add("DELETE", "/calls/{name:[^/]+}", messages.cancel_call)
-        self._add("POST", "/publish/{name:[^/]+}", messages.publish)
+    def _add(self, route: Route) -> None:
+        """Have a route's requests answered, with and without the last slash."""
+        handler: Handler = route.handler
+        if route.access == "app":
+            handler = self._of_app(handler)
+        elif route.access == "anybody":
+            handler = _of_anybody(handler)
+        for spelling in route.spellings:
+            if route.access == "crossbar":
+                # Crossbar's clients are told in other words which methods there are.
+                if route.method == "POST":
+                    self._application.router.add_route("*", spelling, handler)
+            elif route.method == "GET" and route.access != "app":
+                self._application.router.add_get(spelling, handler)  # which takes HEAD too
+            else:
+                self._application.router.add_route(route.method, spelling, handler)
 
-    def _route_endpoints(self, endpoints: EndpointRequests) -> None:
-        self._add("POST", "/register", endpoints.register)
-        self._add("POST", "/unregister", endpoints.unregister)
-        self._add("POST", "/subscribe", endpoints.subscribe)
-        self._add("POST", "/unsubscribe", endpoints.unsubscribe)
-        self._add("POST", "/heartbeat", endpoints.heartbeat)
-        self._add("GET", "/registrations", endpoints.registrations)
-        self._add("GET", "/registrations/{name:[^/]+}", endpoints.registration)
-        self._add("DELETE", "/registrations/{name:[^/]+}", endpoints.delete_registration)
-        self._add("GET", "/subscriptions", endpoints.subscriptions)
-        self._add("GET", "/subscriptions/{name:[^/]+}", endpoints.subscription)
-        self._add("DELETE", "/subscriptions/{name:[^/]+}", endpoints.delete_subscription)
-
-    def _route_sources(self, sources: SourceRequests) -> None:
-        self._add("POST", "/announce", sources.announce)
-        self._add("POST", "/withdraw", sources.withdraw)
-        self._add("GET", "/sources", sources.list)
-
-    def _route_dead_letters(self, dead_letters: DeadLetterRequests) -> None:
-        self._add("GET", "/dead-letters", dead_letters.list)
-        self._add("DELETE", "/dead-letters", dead_letters.delete)
-        self._add("POST", "/dead-letters/replay", dead_letters.replay)
-        self._add("GET", "/dead-letters/{name:[^/]+}", dead_letters.one)
-        self._add("DELETE", "/dead-letters/{name:[^/]+}", dead_letters.delete_one)
-        self._add("POST", "/dead-letters/{name:[^/]+}/replay", dead_letters.replay_one)
-
-    def _route_streams(self, streams: StreamRequests) -> None:
-        self._add("POST", "/events/{name:[^/]+}/url", streams.sign)
-        router = self._application.router
-        for path in ("/events/{name:[^/]+}", "/events/{name:[^/]+}/"):
-            router.add_get(path, streams.follow)  # which takes HEAD too
-            router.add_route("OPTIONS", path, streams.preflight)
-
-    def _route_directory(self, directory: DirectoryRequests) -> None:
-        self._add("GET", "/procedures", directory.procedures)
-        self._add("GET", "/topics", directory.topics)
-        self._add("GET", "/topics/{name:[^/]+}/history", directory.history)
-
-    def _route_crossbar(self, crossbar: CrossbarRequests) -> None:
-        for path, handler in (("/call", crossbar.call), ("/publish", crossbar.publish)):
-            for spelling in (path, f"{path}/"):
-                self._application.router.add_route("*", spelling, handler)
-
-    def _add(self, method: str, path: str, handler: Handler) -> None:
-        """Route a request of an app, with and without the last slash."""
-
+    def _of_app(self, handler: Handler) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             async with self.admission.request() as place:
                 ask = await self._authentication.asking(request, place)
@@ -183,23 +153,12 @@ class HttpServer:
                 response.force_close()  # the next request is for another bridge
             return response
 
-        for spelling in (path, f"{path}/"):
-            self._application.router.add_route(method, spelling, handle)
+        return handle
 
-    def _open(self, path: str, handler: Callable[[web.Request], Awaitable[web.Response]]) -> None:
-        """Route a request that anybody may make."""
 
-        async def handle(request: web.Request) -> web.StreamResponse:
-            check_protocol(request)
-            return await handler(request)
+def _of_anybody(handler: Handler) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        check_protocol(request)
+        return await handler(request)
 
-        for spelling in (path, f"{path}/"):
-            self._application.router.add_get(spelling, handle)
-
-    async def _live(self, _request: web.Request) -> web.Response:
-        return answer({"status": "live"})
-
-    async def _ready(self, _request: web.Request) -> web.Response:
-        report = self._health.report()
-        status = HTTPStatus.OK if report["status"] == "ready" else HTTPStatus.SERVICE_UNAVAILABLE
-        return answer(report, status)
+    return handle

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from aiohttp import hdrs
 
 from wamp_bridge.core import escape_segment
+from wamp_bridge_server.backends.base import Match
 from wamp_bridge_server.config.checks import Wrong
 from wamp_bridge_server.config.checks import origin as checked_origin
 from wamp_bridge_server.errors import GoingDown, Problem, Unprocessable
-from wamp_bridge_server.http import bodies
-from wamp_bridge_server.http.answers import answer
+from wamp_bridge_server.http import bodies, documents, event_stream
 from wamp_bridge_server.http.asking import name_in
 from wamp_bridge_server.http.authentication import NOBODY
 from wamp_bridge_server.http.cors import ORIGIN, allowing, preflight
 from wamp_bridge_server.http.event_stream import is_wanted
 from wamp_bridge_server.http.following import FollowedTopic, answered_head
 from wamp_bridge_server.http.gate import check_protocol
+from wamp_bridge_server.http.routes import PATTERN_SCHEMA, Answer, Parameter, Route
+from wamp_bridge_server.http.routes import described as kind
 from wamp_bridge_server.services.checks import MATCHES, checked_match, checked_uri
 from wamp_bridge_server.services.signed_urls import Leave
 
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from wamp_bridge_server.backends.base import Match
     from wamp_bridge_server.http.admission import Admission, Request
     from wamp_bridge_server.http.asking import Asking
     from wamp_bridge_server.http.authentication import Authentication
@@ -37,9 +39,40 @@ if TYPE_CHECKING:
     from wamp_bridge_server.services.streams import Streams
 
 DEFAULT_LIFETIME = 300.0
-_LEAST_LIFETIME = 1.0
 _LAST = "Last-Event-ID"
 _MAX_PLACE = 256
+_TOPIC = Parameter(
+    "topic",
+    kind(str, "A WAMP URI, or a pattern.", **PATTERN_SCHEMA),
+    "The URI, or the pattern, percent-encoded as one segment.",
+    "com.shop.sold",
+    "path",
+)
+_ANY_TOPIC = Parameter(
+    "topic",
+    kind(str, "A text; it plays no part.", minLength=1),
+    "The topic, percent-encoded as one segment.",
+    "com.shop.sold",
+    "path",
+)
+_MATCH = Parameter("match", Match, "How the topic is meant; exact where left out.", "exact")
+_PLACE = "log_01k0000000000000000000000f-41"
+_PLACES = (
+    Parameter(_LAST, str, "The id of the event behind which to begin.", _PLACE, "header"),
+    Parameter("last_event_id", str, "The same, for who can't set headers.", _PLACE),
+)
+_STREAM = f"""\
+retry: 2000
+id: {_PLACE}
+event: ready
+data: {{"topic":"com.shop.sold","match":"exact","state":"live","reason":null}}
+
+"""
+_SIGNED_URL = {
+    "url": "https://bridge.example/events/com.shop.sold/?app=shop&expires=1700000060&match=exact"
+    "&signature=wbu_0123456789abcdef",
+    "expires_at": 1700000060,
+}
 _SIGNED = ("app", "expires", "match", "origin", "signature")
 
 
@@ -65,6 +98,53 @@ class StreamRequests:
         self._streams = streams
         self._signed = signed
 
+    def routes(self) -> list[Route]:
+        """The requests that are answered here."""
+        return [
+            Route(
+                name="follow_topic",
+                method="GET",
+                path="/events/{topic}/",
+                handler=self.follow,
+                summary="Follow a topic by server-sent events",
+                description="They come for as long as they are read; `HEAD` answers what this "
+                "begins with.",
+                parameters=(_TOPIC, _MATCH, *_PLACES),
+                answers=(
+                    Answer(
+                        "`ready`, then the events; `gap` where some are lost.",
+                        str,
+                        _STREAM,
+                        media_type=event_stream.MEDIA_TYPE,
+                    ),
+                ),
+                errors=(HTTPStatus.FORBIDDEN, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
+                access="signed",
+            ),
+            Route(
+                name="may_follow_topic",
+                method="OPTIONS",
+                path="/events/{topic}/",
+                handler=self.preflight,
+                summary="Whether a page of another origin may follow a topic",
+                parameters=(_ANY_TOPIC,),
+                answers=(Answer("The headers say it.", status=HTTPStatus.NO_CONTENT),),
+                access="anybody",
+            ),
+            Route(
+                name="sign_url",
+                method="POST",
+                path="/events/{topic}/url/",
+                handler=self.sign,
+                summary="Sign a URL that lets a browser follow a topic",
+                body=bodies.SignUrl,
+                example={"lifetime": 60, "origin": "https://shop.example"},
+                parameters=(_TOPIC,),
+                answers=(Answer("The URL.", documents.SignedUrl, _SIGNED_URL),),
+                errors=(HTTPStatus.FORBIDDEN,),
+            ),
+        ]
+
     async def follow(self, request: web.Request) -> web.StreamResponse:
         """`GET /events/TOPIC/` and `HEAD`."""
         try:
@@ -87,7 +167,7 @@ class StreamRequests:
 
     async def sign(self, ask: Asking) -> web.Response:
         """`POST /events/TOPIC/url/`."""
-        body = ask.body(bodies.sign_url)
+        body = ask.body(bodies.SignUrl)
         topic, match = _topic(ask.name, body.match)
         ask.app.permissions.check("subscribe", topic, match)
         expires = int(self._signed.clock() + _lifetime(body.lifetime, ask.app))
@@ -97,7 +177,7 @@ class StreamRequests:
             query["origin"] = leave.origin
         query["signature"] = self._signed.sign(ask.app, leave)
         place = f"events/{escape_segment(topic)}/?{urlencode(query)}"
-        return answer({"url": self._base(ask.request) + place, "expires_at": expires})
+        return ask.answer({"url": self._base(ask.request) + place, "expires_at": expires})
 
     async def _begin(self, request: web.Request, app: App) -> web.StreamResponse:
         topic, match = _topic(name_in(request), request.query.get("match"))
@@ -179,8 +259,9 @@ def _lifetime(asked: float | None, app: App) -> float:
     most = app.config.streams.url_lifetime
     if asked is None:
         return min(DEFAULT_LIFETIME, most)
-    if not _LEAST_LIFETIME <= asked <= most:
-        raise Unprocessable(f'"lifetime" must be {_LEAST_LIFETIME:.0f} to {most:.0f} seconds.')
+    least = bodies.LEAST_URL_SECONDS
+    if not least <= asked <= most:
+        raise Unprocessable(f'"lifetime" must be {least:.0f} to {most:.0f} seconds.')
     return asked
 
 

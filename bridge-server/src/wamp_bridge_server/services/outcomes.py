@@ -5,8 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from wamp_bridge_server.backends.base import Result, WampError
 from wamp_bridge_server.callbacks import envelopes
 from wamp_bridge_server.callbacks.envelopes import single_result
@@ -14,7 +12,7 @@ from wamp_bridge_server.errors import CANCELED, RUNTIME_ERROR, status_of
 from wamp_bridge_server.identifiers import new_id
 from wamp_bridge_server.store.calls import Ending
 from wamp_bridge_server.store.records import CallRecord, DeliveryRecord
-from wamp_bridge_server.values import encode_json, to_json
+from wamp_bridge_server.values import encode_json, native_of_json, to_json
 
 if TYPE_CHECKING:
     from wamp_bridge_server.store.records import CallStatus
@@ -65,11 +63,11 @@ def described(call: CallRecord) -> dict[str, Any]:
     document: dict[str, Any] = {"id": call.id, "status": call.status}
     if call.outcome is None:
         return document
-    members = msgspec.json.decode(call.outcome)
+    members = native_of_json(call.outcome)
     if call.error is None:
         return {**document, "result": single_result(members["args"]), **members}
     status = HTTPStatus.CONFLICT if call.status == "cancelled" else status_of(call.error)
-    return {**document, "error": call.error, **members, "error_status": status}
+    return {**document, "error": call.error, **members, "error_status": int(status)}
 
 
 def _status(outcome: Outcome) -> CallStatus:
