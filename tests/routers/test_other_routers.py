@@ -219,6 +219,19 @@ async def test_apps_of_the_bridge_meet_at_the_router(
     await eventually(lambda: {p.path for p in app.posted if p.document["type"] == "event"} == paths)
 
 
+async def test_values_and_who_sent_them(
+    shop: Client, bank: Client, app: CallbackServer, other_router: OtherRouter, namespace: str
+) -> None:
+    """fox-wamp has JavaScript's numbers."""
+    value = {"bytes": "\0AAH/", "nested": [[[]], {"": None}], "number": 2**53 + 1, "text": "häß"}
+    await made(shop, "/subscribe/", namespace, app.url)
+    await bank.post(f"/publish/{namespace}/", {"params": [value]})
+    [event] = await eventually(lambda: app.of_type("event"))
+    whole = other_router.name != "fox-wamp"
+    assert event["args"] == [value if whole else value | {"number": 2**53}]
+    assert event["details"].get("publisher_app") == (None if whole else "bank")
+
+
 async def test_what_is_taken_at_the_router_is_a_conflict(
     shop: Client,
     app: CallbackServer,
