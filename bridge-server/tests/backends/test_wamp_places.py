@@ -104,25 +104,30 @@ async def test_a_certificate_says_who_joins(
     namespace: str,
 ) -> None:
     assert places.running
-    auth = RouterAuth(method="tls", pair=certificate)
-    router = RouterConfig(url=f"rss://127.0.0.1:{tls_port}", auth=auth, ca=certificate.cert)
-    backend = open_backend(router, identities_of(router, {"shop": AppConfig(name="shop")}))
-    await backend.start(listening)
-    try:
-        shop = backend.session("shop")
-        await shop.register(namespace, "exact", "single")
-        await shop.call(namespace, [], {}, timeout=5)
-        assert listening.invocations[0][1].details.authid == "shown"
-    finally:
-        await backend.close()
+    for own in (certificate, None):
+        router = RouterConfig(
+            url=f"rss://127.0.0.1:{tls_port}",
+            auth=RouterAuth(method="tls", pair=own),
+            ca=certificate.cert,
+            tls=None if own else certificate,
+        )
+        backend = open_backend(router, identities_of(router, {"shop": AppConfig(name="shop")}))
+        await backend.start(listening)
+        try:
+            shop = backend.session("shop")
+            await shop.register(namespace, "exact", "single")
+            await shop.call(namespace, [], {}, timeout=5)
+            assert listening.invocations.pop()[1].details.authid == "shown"
+        finally:
+            await backend.close()
 
 
 async def test_routers_are_tried_in_turn(
-    places: CrossbarRouter, listening: Listening, namespace: str
+    router: CrossbarRouter, listening: Listening, namespace: str
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as dead:
         away = f"rs://127.0.0.1:{dead.getsockname()[1]}"
-    backend = WampBackend([away, places.url, away], patience=HURRIED)
+    backend = WampBackend([away, router.url, away], patience=HURRIED)
     await backend.start(listening)
     try:
         shop = backend.session("shop")

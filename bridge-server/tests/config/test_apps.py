@@ -248,6 +248,14 @@ def test_certificates(tmp_path: Path) -> None:
         ("tls = { cert = 'test.key', key = 'test.key' }", "tls: has no certificate and private"),
         ("tls = { cert = 'locked.crt', key = 'locked.key' }", "tls: has no certificate and pri"),
         (
+            "router.auth = { method = 'tls', cert = 'test.crt' }",
+            "router.auth: needs cert and key b",
+        ),
+        (
+            "router.tls = { cert = 'test.crt', key = 'test.key' }",
+            "router.tls: is for routers at rss:// and wss:// alone",
+        ),
+        (
             "router.auth = { method = 'tls', cert = 'test.crt', key = 'test.key' }",
             "router.auth.method: can't be tls: every URL of the router must be rss:// or wss://",
         ),

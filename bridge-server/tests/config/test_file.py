@@ -186,7 +186,11 @@ def test_what_is_no_toml(text: str, where: str, what: str) -> None:
             "router.auth = { method = 'scram', authid = 'a=b', secret = 'env:S' }",
             "router.auth.authid: must be visible ASCII characters, without = and ,",
         ),
-        ("router.auth.method = 'tls'", "router.auth: lacks cert, which tls needs"),
+        ("router.auth.method = 'tls'", "router.auth.method: can't be tls: every URL of the r"),
+        (
+            "router = { url = 'rss://r:1', auth = { method = 'tls' } }",
+            "router.auth: lacks cert and key, and router.tls doesn't have them either",
+        ),
         ("router.url = []", "router.url: is an empty list"),
         ("router.url = ['rs://a:1', 'rs://a']", "router.url[1]: must be rs://HOST:PORT"),
         ("router.url = ['rs://a:1', 'memory:']", "router.url: must be URLs of different routers"),

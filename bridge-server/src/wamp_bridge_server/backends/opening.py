@@ -57,27 +57,30 @@ def open_backend(
         identity=_identity(router, router.auth),
         identities=identities,
         realms=realms,
-        tls=_tls(router) if router.ca is not None else None,
+        tls=_tls(router, router.auth),
     )
 
 
-def _tls(router: RouterConfig) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=router.ca)
+def _tls(router: RouterConfig, auth: RouterAuth) -> ssl.SSLContext | None:
+    """How a session goes by TLS; None where that is as everybody does."""
+    pair = auth.pair or router.tls
+    if pair is None and router.ca is None:
+        return None
+    tls = ssl.create_default_context(cafile=router.ca)
+    if pair is not None:
+        try:
+            tls.load_cert_chain(pair.cert, pair.key)
+        except OSError as error:
+            text = f"can't be read: {error.strerror or error}"
+            raise ConfigError([Problem(str(pair.cert), "", text)]) from error
+    return tls
 
 
 def _identity(router: RouterConfig, auth: RouterAuth) -> Identity:
-    tls = None
-    if auth.pair is not None:
-        tls = _tls(router)
-        try:
-            tls.load_cert_chain(auth.pair.cert, auth.pair.key)
-        except OSError as error:
-            text = f"can't be read: {error.strerror or error}"
-            raise ConfigError([Problem(str(auth.pair.cert), "", text)]) from error
     return Identity(
         method=auth.method,
         authid=auth.authid,
         secret=None if auth.secret is None else auth.secret.reveal(),
         key=None if auth.key is None else auth.key.reveal(),
-        tls=tls,
+        tls=_tls(router, auth),
     )

@@ -101,7 +101,7 @@ class RouterAuth(msgspec.Struct, frozen=True, kw_only=True):
 
     `secret` is the ticket (`ticket`), the shared secret (`wampcra`) or the password (`scram`);
     `key` is the Ed25519 private key as 64 hex digits (`cryptosign`); `pair` is the certificate that
-    is shown to the router (`tls`).
+    is shown to the router (`tls`), None where it is the router section's.
     """
 
     method: AuthMethod = "anonymous"
@@ -116,13 +116,14 @@ class RouterConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     Several URLs, each of a router of the same realms, are tried in turn.
     `ca` is a file of certificates in PEM, which alone are trusted for `rss` and `wss`; None where
-    the system's are.
+    the system's are. `tls` is the certificate that every session shows which has none of its own.
     """
 
     url: str | tuple[str, ...] = "rs://127.0.0.1:8080"
     realm: str = "realm1"
     auth: RouterAuth = RouterAuth()
     ca: Path | None = None
+    tls: TlsConfig | None = None
 
     @property
     def urls(self) -> tuple[str, ...]:

@@ -37,12 +37,12 @@ _CREDENTIALS: dict[AuthMethod, tuple[set[str], set[str]]] = {
     "wampcra": ({"authid", "secret"}, set()),
     "scram": ({"authid", "secret"}, set()),
     "cryptosign": ({"key"}, {"authid"}),
-    "tls": ({"cert", "key"}, {"authid"}),
+    "tls": (set(), {"authid", "cert", "key"}),
 }
 
 
 def read_tls(table: Table | None, vault: Vault) -> TlsConfig | None:
-    """The listener's certificate; None for plain HTTP."""
+    """A certificate and its key; None where they are left out."""
     if table is None:
         return None
     cert = table.get("cert", vault.path, None)
@@ -65,10 +65,12 @@ def read_router(table: Table | None, vault: Vault) -> RouterConfig:
         realm=table.get("realm", checks.realm, defaults.realm),
         auth=read_auth(table.table("auth"), vault) or defaults.auth,
         ca=table.get("ca", vault.file(check_authorities), None),
+        tls=read_tls(table.table("tls"), vault),
     )
     table.done()
-    if "ca" in set(table.keys()) and not router.secure:
-        table.report((*table.path, "ca"), "is for routers at rss:// and wss:// alone")
+    for key in ("ca", "tls"):
+        if key in set(table.keys()) and not router.secure:
+            table.report((*table.path, key), "is for routers at rss:// and wss:// alone")
     return router
 
 
@@ -98,14 +100,19 @@ def read_auth(table: Table | None, vault: Vault) -> RouterAuth | None:
 
 
 def certificates_go_by_tls(config: Config, report: Report) -> None:
-    """Who shows a certificate to the router can do that by TLS alone."""
-    if config.router.secure:
-        return
-    if config.router.auth.method == "tls":
-        report(("router", "auth", "method"), _TLS_ALONE)
-    for app in config.apps.values():
-        if app.router_auth is not None and app.router_auth.method == "tls":
-            report(("apps", app.name, "router_auth", "method"), _TLS_ALONE)
+    """Who joins by a certificate has one, and shows it by TLS."""
+    router = config.router
+    joining: list[tuple[tuple[str, ...], RouterAuth]] = [(("router", "auth"), router.auth)]
+    joining += [
+        (("apps", app.name, "router_auth"), app.router_auth)
+        for app in config.apps.values()
+        if app.router_auth is not None
+    ]
+    for path, auth in joining:
+        if auth.method == "tls" and not router.secure:
+            report((*path, "method"), _TLS_ALONE)
+        elif auth.method == "tls" and auth.pair is None and router.tls is None:
+            report(path, "lacks cert and key, and router.tls doesn't have them either")
 
 
 def _keys(method: AuthMethod | None, table: Table, vault: Vault) -> dict[str, Any]:
@@ -114,6 +121,8 @@ def _keys(method: AuthMethod | None, table: Table, vault: Vault) -> dict[str, An
     if method != "tls":
         return {"key": table.get("key", vault.secret(checks.cryptosign_key), None)}
     key = table.get("key", vault.path, None)
+    if (cert is None) != (key is None):
+        table.report(table.path, "needs cert and key both")
     return {"pair": None if cert is None or key is None else _pair(table, cert, key)}
 
 
