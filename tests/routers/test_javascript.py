@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from support.servers import CallbackServer
 
 BYTES = bytes(range(256))
+CBOR = pytest.mark.parametrize("serializer", ["cbor"])
+PATTERNS = pytest.mark.parametrize(
+    ("match", "pattern", "name"), [("prefix", "{}.a", "{}.a.b"), ("wildcard", "{}..c", "{}.b.c")]
+)
 IN_JSON = "\0" + base64.b64encode(BYTES).decode()
 
 
@@ -82,55 +86,53 @@ async def test_values_and_bytes_cross_as_they_were(
     assert (await peer.event())["args"] == [sent]
 
 
-@pytest.mark.parametrize("serializer", ["cbor"])
-@pytest.mark.parametrize(
-    ("match", "pattern", "name"), [("prefix", "{}.a", "{}.a.b"), ("wildcard", "{}..c", "{}.b.c")]
-)
-class TestPatterns:
-    async def test_an_app_and_a_peer_are_called_by_patterns(
-        self,
-        shop: Client,
-        app: CallbackServer,
-        peer: JavaScriptPeer,
-        namespace: str,
-        match: str,
-        pattern: str,
-        name: str,
-    ) -> None:
-        app.answering = lambda posted: web.json_response(posted.document["procedure"])
-        mine, theirs = f"{namespace}.mine", f"{namespace}.theirs"
-        endpoint = {"url": app.url, "match": match}
-        await shop.post("/register/", {"endpoints": {pattern.format(mine): endpoint}})
-        called = name.format(mine)
-        assert await peer.call(called) == called
-        await peer.register(pattern.format(theirs), match=match)
-        called = name.format(theirs)
-        await shop.post(f"/call/{called}/", {"params": [1]})
-        assert (await peer.invocations.get())["details"]["procedure"] == called
-
-    async def test_an_app_and_a_peer_hear_by_patterns(
-        self,
-        shop: Client,
-        app: CallbackServer,
-        peer: JavaScriptPeer,
-        namespace: str,
-        match: str,
-        pattern: str,
-        name: str,
-    ) -> None:
-        topic = name.format(namespace)
-        endpoint = {"url": app.url, "match": match}
-        await shop.post("/subscribe/", {"endpoints": {pattern.format(namespace): endpoint}})
-        await peer.subscribe(pattern.format(namespace), match=match)
-        await peer.publish(topic, "theirs")
-        [event] = await eventually(lambda: app.of_type("event"))
-        assert (event["topic"], event["args"]) == (topic, ["theirs"])
-        await shop.post(f"/publish/{topic}/", {"params": ["mine"]})
-        event = await peer.event()
-        assert (event["details"]["topic"], event["args"]) == (topic, ["mine"])
+@CBOR
+@PATTERNS
+async def test_an_app_and_a_peer_are_called_by_patterns(
+    shop: Client,
+    app: CallbackServer,
+    peer: JavaScriptPeer,
+    namespace: str,
+    match: str,
+    pattern: str,
+    name: str,
+) -> None:
+    app.answering = lambda posted: web.json_response(posted.document["procedure"])
+    mine, theirs = f"{namespace}.mine", f"{namespace}.theirs"
+    endpoint = {"url": app.url, "match": match}
+    await shop.post("/register/", {"endpoints": {pattern.format(mine): endpoint}})
+    called = name.format(mine)
+    assert await peer.call(called) == called
+    await peer.register(pattern.format(theirs), match=match)
+    called = name.format(theirs)
+    await shop.post(f"/call/{called}/", {"params": [1]})
+    assert (await peer.invocations.get())["details"]["procedure"] == called
 
 
-@pytest.mark.parametrize("serializer", ["cbor"])
+@CBOR
+@PATTERNS
+async def test_an_app_and_a_peer_hear_by_patterns(
+    shop: Client,
+    app: CallbackServer,
+    peer: JavaScriptPeer,
+    namespace: str,
+    match: str,
+    pattern: str,
+    name: str,
+) -> None:
+    topic = name.format(namespace)
+    endpoint = {"url": app.url, "match": match}
+    await shop.post("/subscribe/", {"endpoints": {pattern.format(namespace): endpoint}})
+    await peer.subscribe(pattern.format(namespace), match=match)
+    await peer.publish(topic, "theirs")
+    [event] = await eventually(lambda: app.of_type("event"))
+    assert (event["topic"], event["args"]) == (topic, ["theirs"])
+    await shop.post(f"/publish/{topic}/", {"params": ["mine"]})
+    event = await peer.event()
+    assert (event["details"]["topic"], event["args"]) == (topic, ["mine"])
+
+
+@CBOR
 async def test_who_calls_and_publishes_is_disclosed(
     shop: Client,
     app: CallbackServer,
@@ -158,7 +160,7 @@ async def test_who_calls_and_publishes_is_disclosed(
     assert (await peer.event())["details"]["publisher"] == caller
 
 
-@pytest.mark.parametrize("serializer", ["cbor"])
+@CBOR
 async def test_an_app_and_a_peer_share_a_procedure(
     shop: Client, app: CallbackServer, peer: JavaScriptPeer, namespace: str
 ) -> None:
@@ -171,7 +173,7 @@ async def test_an_app_and_a_peer_share_a_procedure(
     assert Counter(results) == {"app": 3, "peer": 3}
 
 
-@pytest.mark.parametrize("serializer", ["cbor"])
+@CBOR
 async def test_receivers_are_chosen_and_left_out(
     shop: Client, peer: JavaScriptPeer, namespace: str
 ) -> None:

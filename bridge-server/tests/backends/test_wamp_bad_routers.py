@@ -90,7 +90,8 @@ async def test_null_is_taken_for_arguments_that_are_not_there(
     ]
     [(_, invocation)] = listening.invocations
     assert (invocation.args, invocation.kwargs) == ([None], {})
-    for answer in ([None, None], [[], None]):
+    answers: list[list[Any]] = [[None, None], [[], None]]
+    for answer in answers:
         call = asyncio.create_task(session.call("com.g", [], {}, timeout=30))
         await eventually(lambda: scripted.of_kind(CALL))
         scripted.send([RESULT, scripted.of_kind(CALL)[-1][1], {}, *answer])
