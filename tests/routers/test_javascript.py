@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from aiohttp import web
 from support.javascript import joined_by_javascript
 from support.peers import joined
 from support.served import ServedBridge
+from support.servers import raw_server
 from support.waiting import eventually
 
 if TYPE_CHECKING:
@@ -158,6 +160,29 @@ async def test_who_calls_and_publishes_is_disclosed(
     await peer.subscribe(f"{namespace}.out")
     await shop.post(f"/publish/{namespace}.out/")
     assert (await peer.event())["details"]["publisher"] == caller
+
+
+@CBOR
+async def test_a_caller_that_cancels_closes_the_connection_to_the_app(
+    shop: Client, peer: JavaScriptPeer, namespace: str
+) -> None:
+    asked, closed = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
+        while await reader.read(1024):
+            pass
+        closed.set()
+
+    async with raw_server(serve) as url, asyncio.timeout(15):
+        await shop.post("/register/", {"endpoints": {namespace: url}})
+        call = asyncio.create_task(peer.call(namespace))
+        await asked.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        await closed.wait()
 
 
 @CBOR

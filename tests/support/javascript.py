@@ -35,10 +35,18 @@ class JavaScriptPeer:
     async def call(self, procedure: str, /, *args: Any, **kwargs: Any) -> Any:
         """Call; the result if it is one value, else what autobahn-js has as args and kwargs.
 
+        A task that is cancelled cancels the call.
+
         Raises:
             ApplicationError: The call's error.
         """
-        result = await self._ask("call", uri=procedure, args=args, kwargs=kwargs)
+        request = {"uri": procedure, "args": args, "kwargs": kwargs}
+        number = next(self._numbers)
+        try:
+            result = await self._ask("call", number, **request)
+        except asyncio.CancelledError:
+            await self._ask("cancel", call=number)
+            raise
         only = len(result["args"]) == 1 and not result["kwargs"]
         return result["args"][0] if only else result
 
@@ -69,8 +77,8 @@ class JavaScriptPeer:
         async with asyncio.timeout(PATIENCE):
             return await self.events.get()
 
-    async def _ask(self, action: str, **request: Any) -> Any:
-        number = next(self._numbers)
+    async def _ask(self, action: str, number: int | None = None, **request: Any) -> Any:
+        number = next(self._numbers) if number is None else number
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         assert self._process.stdin is not None
         line = json.dumps({"id": number, "action": action, **request})
@@ -105,10 +113,12 @@ class JavaScriptPeer:
             case {"invocation": invocation}:
                 self.invocations.put_nowait(invocation)
             case {"id": number, "answer": answer}:
-                self._waiting.pop(number).set_result(answer)
+                if not (asked := self._waiting.pop(number)).done():
+                    asked.set_result(answer)
             case {"id": number, "error": error}:
                 failure = ApplicationError(error["uri"], *error["args"], **error["kwargs"])
-                self._waiting.pop(number).set_exception(failure)
+                if not (asked := self._waiting.pop(number)).done():
+                    asked.set_exception(failure)
             case _:
                 pass
 

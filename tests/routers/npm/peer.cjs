@@ -45,11 +45,19 @@ function who(details) {
   return { caller, caller_authid, publisher, publisher_authid, procedure, topic };
 }
 
+const calls = new Map();
+
 const actions = {
-  call: async (session, { uri, args, kwargs, options }) => {
-    const result = await session.call(uri, read(args), read(kwargs), options);
+  call: async (session, { uri, args, kwargs, options }, id) => {
+    calls.set(id, session.call(uri, read(args), read(kwargs), options));
+    const result = await calls.get(id).finally(() => calls.delete(id));
     if (!(result instanceof autobahn.Result)) return { args: [result], kwargs: {} };
     return { args: result.args, kwargs: result.kwargs };
+  },
+  cancel: (_, { call }) => {
+    // In another mode it ends the connection over the answer that the router gives all the same.
+    calls.get(call).cancel({ mode: "kill" });
+    return null;
   },
   publish: async (session, { uri, args, kwargs, options }) => {
     const publication = await session.publish(uri, read(args), read(kwargs), {
@@ -86,7 +94,7 @@ connection.onopen = (session) => {
   lines.on("line", async (line) => {
     const { id, action, ...request } = JSON.parse(line);
     try {
-      tell({ id, answer: await actions[action](session, request) });
+      tell({ id, answer: await actions[action](session, request, id) });
     } catch (error) {
       const { error: uri, args, kwargs } = error;
       tell({ id, error: { uri: uri || String(error), args: args || [], kwargs: kwargs || {} } });
