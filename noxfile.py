@@ -282,6 +282,19 @@ def browser(session: nox.Session) -> None:
     session.run("pytest", "examples/page/tests", *session.posargs)
 
 
+@nox.session
+def routers(session: nox.Session) -> None:
+    """The bridge at other routers than Crossbar, and with a JavaScript client; needs npm."""
+    sync(session, "tests")
+    # Its requirements are nothing of ours, and may be at odds with them.
+    python = Path(session.virtualenv.location) / "xconn" / "bin" / "python"
+    session.run_install("uv", "venv", "-q", "--clear", python.parent.parent)
+    pinned = ("--require-hashes", "-r", "tests/routers/xconn/requirements.txt")
+    session.run_install("uv", "pip", "install", "-q", "--python", python, *pinned)
+    environ = {"XCONN_PYTHON": str(python)}
+    session.run("pytest", "tests/routers", *session.posargs, env=environ)
+
+
 def sync(session: nox.Session, group: str, *options: str, only: bool = False) -> None:
     """Make the session's environment what uv.lock says: a dependency group and, or `only`, us."""
     which = f"--only-group={group}" if only else f"--group={group}"

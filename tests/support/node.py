@@ -21,12 +21,17 @@ NEEDED = (
 )
 
 
-def npm_package(folder: Path) -> Path:
-    """Install what `npm/package-lock.json` pins into a folder; no script of a package is run."""
+def npm_package(folder: Path, package: Path = _PACKAGE) -> Path:
+    """Install what `package-lock.json` pins into a folder; no script of a package is run.
+
+    Args:
+        folder: Where to; all files of the package come there, too.
+        package: Where the lock is.
+    """
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         pytest.fail(NEEDED, pytrace=False)
-    for file in _PACKAGE.iterdir():
+    for file in package.iterdir():
         if file.is_file():
             shutil.copy(file, folder)
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]

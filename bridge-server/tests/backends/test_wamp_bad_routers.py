@@ -74,6 +74,32 @@ async def test_a_message_that_makes_no_sense_costs_nothing(
     assert scripted.connections == 1
 
 
+async def test_null_is_taken_for_arguments_that_are_not_there(
+    scripted: ScriptedRouter, listening: Listening, session: Session
+) -> None:
+    scripted.answer = obliging
+    await session.subscribe("com.a", "exact")
+    await session.register("com.f", "exact", "single")
+    scripted.send([EVENT, 77, 5, {}, None, None])
+    scripted.send([EVENT, 77, 6, {}, None, {"a": None}])
+    scripted.send([INVOCATION, 5, 77, {}, [None], None])
+    await eventually(lambda: len(listening.events) == 2 and listening.invocations)
+    assert [(event.args, event.kwargs) for _, event in listening.events] == [
+        ([], {}),
+        ([], {"a": None}),
+    ]
+    [(_, invocation)] = listening.invocations
+    assert (invocation.args, invocation.kwargs) == ([None], {})
+    answers: list[list[Any]] = [[None, None], [[], None]]
+    for answer in answers:
+        call = asyncio.create_task(session.call("com.g", [], {}, timeout=30))
+        await eventually(lambda: scripted.of_kind(CALL))
+        scripted.send([RESULT, scripted.of_kind(CALL)[-1][1], {}, *answer])
+        result = await call
+        assert (result.args, result.kwargs) == ([], {})
+        scripted.received.clear()
+
+
 TOO_DEEP = b"\x81" * 500 + b"\x01"
 
 

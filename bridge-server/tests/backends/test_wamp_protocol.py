@@ -136,8 +136,15 @@ async def test_a_router_that_cannot_cancel_is_not_asked_to(
         await session.register("com.f", "exact", "roundrobin")
     with pytest.raises(WampError, match="option_not_allowed"):
         await session.subscribe("com", "prefix")
-    with pytest.raises(WampError, match="option_not_allowed"):
-        await session.publish("com.a", [], {}, PublishOptions(retain=True))
+    for options in (
+        PublishOptions(retain=True),
+        PublishOptions(exclude_me=True),
+        PublishOptions(eligible=[]),
+        PublishOptions(eligible_authrole=["admin"]),
+        PublishOptions(exclude_authid=["mallory"]),
+    ):
+        with pytest.raises(WampError, match="option_not_allowed"):
+            await session.publish("com.a", [], {}, options)
     await backend.close()
     assert [message[0] for message in scripted.received] == [1, CALL, GOODBYE]
 

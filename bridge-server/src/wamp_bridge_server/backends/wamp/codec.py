@@ -26,6 +26,14 @@ _CBOR_ARRAYS: Final = range(0x80, 0x98)
 _HEAD: Final = 3
 """The kind of a message and its ids, which come first in all of WAMP's."""
 
+_ARGUMENTS: Final = {
+    message.Invocation.MESSAGE_TYPE: 4,
+    message.Event.MESSAGE_TYPE: 4,
+    message.Result.MESSAGE_TYPE: 3,
+    message.Error.MESSAGE_TYPE: 5,
+}
+"""Where a message's positional arguments stand; those by keyword follow them."""
+
 _WITH_KEYWORDS: Final = (message.Invocation, message.Event, message.Result, message.Error)
 
 
@@ -72,6 +80,7 @@ class Codec:
         kind: Any = Serializer.MESSAGE_TYPE_MAP.get(raw[0])
         if kind is None:
             return Malformed(_head(raw), "its kind is unknown")
+        _leave_out_nulls(raw)
         try:
             msg: message.Message = kind.parse(raw)
         except _UNPARSABLE as error:
@@ -79,6 +88,15 @@ class Codec:
         if isinstance(msg, _WITH_KEYWORDS) and not _has_names(msg.kwargs):
             return Malformed(_head(raw), "a keyword argument has no name")
         return msg
+
+
+def _leave_out_nulls(raw: list[Any]) -> None:
+    """Take null for arguments that aren't there, as some routers mean it."""
+    first = _ARGUMENTS.get(raw[0], len(raw))
+    while len(raw) > first and raw[-1] is None:
+        raw.pop()
+    if len(raw) > first and raw[first] is None:
+        raw[first] = []
 
 
 def _has_names(kwargs: dict[Any, Any] | None) -> bool:

@@ -155,18 +155,29 @@ class Operations:
             "eligible_authid": check_names("eligible_authid", options.eligible_authid),
             "eligible_authrole": check_names("eligible_authrole", options.eligible_authrole),
         }
+        exclude = {
+            "exclude": check_ids("exclude", options.exclude),
+            "exclude_authid": check_names("exclude_authid", options.exclude_authid),
+            "exclude_authrole": check_names("exclude_authrole", options.exclude_authrole),
+        }
+        # Where a router doesn't know these, an event for some would go to all.
+        named = [name for name, chosen in eligible.items() if chosen is not None]
+        named += [name for name, chosen in exclude.items() if chosen]
+        if named:
+            self._need("broker.subscriber_blackwhite_listing", named[0])
         exclude_me = options.exclude_me
+        if exclude_me:
+            self._need("broker.publisher_exclusion", "exclude_me")
         if [] in eligible.values():
             # For Crossbar an empty list is no list, so that an event for nobody would go to all.
             eligible, exclude_me = {"eligible": [self.session.id]}, True
         if options.retain:
             self._need("broker.event_retention", "retain")
-        return eligible | {
+        return {
+            **eligible,
+            **exclude,
             "acknowledge": options.acknowledge,
             "exclude_me": exclude_me,
-            "exclude": check_ids("exclude", options.exclude),
-            "exclude_authid": check_names("exclude_authid", options.exclude_authid),
-            "exclude_authrole": check_names("exclude_authrole", options.exclude_authrole),
             "retain": options.retain or None,
         }
 
