@@ -6,12 +6,11 @@ import math
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from wamp_bridge_server.backends.base import Match
 from wamp_bridge_server.callbacks.envelopes import disclosed
 from wamp_bridge_server.errors import Unprocessable
 from wamp_bridge_server.http import documents
 from wamp_bridge_server.http.paging import PAGE, Paging, cursor_behind
-from wamp_bridge_server.http.routes import PATTERN_SCHEMA, Answer, Parameter, Route, described
+from wamp_bridge_server.http.routes import MATCH, TOPICS, Answer, Parameter, Route
 from wamp_bridge_server.services.checks import checked_match, checked_uri
 from wamp_bridge_server.services.recall import Span
 from wamp_bridge_server.values import NotJson
@@ -28,16 +27,9 @@ if TYPE_CHECKING:
     from wamp_bridge_server.services.recall import Recall
     from wamp_bridge_server.store import Kind
 
-_TOPIC = Parameter(
-    "topic",
-    described(str, "A WAMP URI, or a pattern.", **PATTERN_SCHEMA),
-    "The URI, or the pattern, percent-encoded as one segment.",
-    "com.shop.sold",
-    "path",
-)
 _SPAN = (
     PAGE[0],
-    Parameter("match", Match, "How the topic is meant; exact where left out.", "exact"),
+    MATCH,
     Parameter("since", float, "Events of then or later, Unix seconds.", 1700000000),
     Parameter("until", float, "Events before then, Unix seconds.", 1700086400),
 )
@@ -112,7 +104,7 @@ class DirectoryRequests:
                 handler=self.history,
                 summary="Read past events of a topic",
                 description="The newest first, as far as the router keeps them.",
-                parameters=(_TOPIC, *_SPAN),
+                parameters=(TOPICS, *_SPAN),
                 answers=(Answer("Past events.", documents.History, {"events": [_PAST]}),),
                 errors=_ERRORS,
             ),

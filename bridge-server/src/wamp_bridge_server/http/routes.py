@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 
+from wamp_bridge_server.backends.base import Match
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
@@ -155,6 +157,14 @@ TOPIC: Final = Parameter(
     "com.shop.sold",
     "path",
 )
+TOPICS: Final = Parameter(
+    "topic",
+    described(str, "A WAMP URI, or a pattern.", **PATTERN_SCHEMA),
+    "The URI, or the pattern, percent-encoded as one segment.",
+    "com.shop.sold",
+    "path",
+)
+MATCH: Final = Parameter("match", Match, "How the topic is meant; exact where left out.", "exact")
 
 
 def identifier(example: str) -> Parameter:

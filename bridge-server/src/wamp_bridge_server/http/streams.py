@@ -21,7 +21,7 @@ from wamp_bridge_server.http.cors import ORIGIN, allowing, preflight
 from wamp_bridge_server.http.event_stream import is_wanted
 from wamp_bridge_server.http.following import FollowedTopic, answered_head
 from wamp_bridge_server.http.gate import check_protocol
-from wamp_bridge_server.http.routes import PATTERN_SCHEMA, Answer, Parameter, Route
+from wamp_bridge_server.http.routes import MATCH, TOPICS, Answer, Parameter, Route
 from wamp_bridge_server.http.routes import described as kind
 from wamp_bridge_server.services.checks import MATCHES, checked_match, checked_uri
 from wamp_bridge_server.services.signed_urls import Leave
@@ -41,13 +41,6 @@ if TYPE_CHECKING:
 DEFAULT_LIFETIME = 300.0
 _LAST = "Last-Event-ID"
 _MAX_PLACE = 256
-_TOPIC = Parameter(
-    "topic",
-    kind(str, "A WAMP URI, or a pattern.", **PATTERN_SCHEMA),
-    "The URI, or the pattern, percent-encoded as one segment.",
-    "com.shop.sold",
-    "path",
-)
 _ANY_TOPIC = Parameter(
     "topic",
     kind(str, "A text; it plays no part.", minLength=1),
@@ -55,7 +48,6 @@ _ANY_TOPIC = Parameter(
     "com.shop.sold",
     "path",
 )
-_MATCH = Parameter("match", Match, "How the topic is meant; exact where left out.", "exact")
 _PLACE = "log_01k0000000000000000000000f-41"
 _PLACES = (
     Parameter(_LAST, str, "The id of the event behind which to begin.", _PLACE, "header"),
@@ -109,7 +101,7 @@ class StreamRequests:
                 summary="Follow a topic by server-sent events",
                 description="They come for as long as they are read; `HEAD` answers what this "
                 "begins with.",
-                parameters=(_TOPIC, _MATCH, *_PLACES),
+                parameters=(TOPICS, MATCH, *_PLACES),
                 answers=(
                     Answer(
                         "`ready`, then the events; `gap` where some are lost.",
@@ -139,7 +131,7 @@ class StreamRequests:
                 summary="Sign a URL that lets a browser follow a topic",
                 body=bodies.SignUrl,
                 example={"lifetime": 60, "origin": "https://shop.example"},
-                parameters=(_TOPIC,),
+                parameters=(TOPICS,),
                 answers=(Answer("The URL.", documents.SignedUrl, _SIGNED_URL),),
                 errors=(HTTPStatus.FORBIDDEN,),
             ),
