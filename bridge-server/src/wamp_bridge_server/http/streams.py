@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 from aiohttp import hdrs
 
 from wamp_bridge.core import escape_segment
-from wamp_bridge_server.backends.base import Match
 from wamp_bridge_server.config.checks import Wrong
 from wamp_bridge_server.config.checks import origin as checked_origin
 from wamp_bridge_server.errors import GoingDown, Problem, Unprocessable
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from wamp_bridge_server.backends.base import Match
     from wamp_bridge_server.http.admission import Admission, Request
     from wamp_bridge_server.http.asking import Asking
     from wamp_bridge_server.http.authentication import Authentication
