@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 TOPICS = (ORDERED, LOOSE)
 HISTORY = {
     "type": "memory",
-    "event-history": [{"uri": topic, "match": "exact", "limit": 10_000} for topic in TOPICS],
+    # More than is published: while Crossbar forgets the oldest, not all get the newest.
+    "event-history": [{"uri": topic, "match": "exact", "limit": 10**7} for topic in TOPICS],
 }
 EARLY = 0.2
 """How many times in one the bridge is killed before it has started."""

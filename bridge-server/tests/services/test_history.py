@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -12,7 +13,14 @@ from support.listening import Listening
 from support.router import CrossbarRouter, running_router
 from support.servers import CallbackServer, callback_server
 from support.waiting import eventually
-from wamp_bridge_server.backends.base import Details, Event, PublishOptions
+from wamp_bridge_server.backends.base import (
+    Details,
+    Event,
+    PublishOptions,
+    Result,
+    Unavailable,
+    WampError,
+)
 from wamp_bridge_server.backends.wamp import WampBackend
 from wamp_bridge_server.bridge import Bridge
 from wamp_bridge_server.config import (
@@ -32,8 +40,11 @@ from wamp_bridge_server.services.table import Table
 from wamp_bridge_server.store import EndpointRecord, Store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from wamp_bridge_server.backends.base import Session
+    from wamp_bridge_server.services.table import Group
 
 HISTORY = {
     "type": "memory",
@@ -121,8 +132,13 @@ def numbers_of(app: CallbackServer, topic: str) -> list[int]:
 
 
 async def test_the_gap_is_filled_in_order_and_once(
-    router: CrossbarRouter, peers: WampBackend, app: CallbackServer, tmp_path: Path
+    router: CrossbarRouter,
+    peers: WampBackend,
+    app: CallbackServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(module, "FIRST_READ", 1)  # so that it is asked for more and more
     path = tmp_path / "bridge.db"
     topics = ("com.kept", "com.pre", "com.lost")
     await publish(peers, "com.kept", 0)  # before there was anybody to get it
@@ -209,6 +225,106 @@ async def test_what_is_held_back_is_not_lost_where_another_gap_begins() -> None:
     assert taken == [7]
     await history.close()
     await store.close()
+
+
+class SlowSession:
+    """A router that has publications of these numbers, and is late, or loses the line, at first."""
+
+    def __init__(self, *numbers: int, troubles: Sequence[Exception] = ()) -> None:
+        self.joined = True
+        self.limits: list[int] = []
+        self.asked = asyncio.Event()
+        self.answers = asyncio.Event()
+        self._numbers = numbers
+        self._troubles = [*troubles]
+
+    async def call(
+        self, _procedure: str, _args: Sequence[Any], kwargs: Mapping[str, Any], **_options: float
+    ) -> Result:
+        self.limits.append(kwargs["limit"])
+        self.asked.set()
+        if self._troubles:
+            raise self._troubles.pop(0)
+        await self.answers.wait()
+        now = time.time_ns()
+        found = [{"publication": each, "time_ns": now + each, "args": []} for each in self._numbers]
+        return Result([found[::-1][: kwargs["limit"]]])
+
+
+@pytest.fixture
+async def taken() -> AsyncIterator[tuple[History, Group, list[int]]]:
+    """A history, a topic of which 3 is held back, and what was taken of it."""
+    store = await Store.open("sqlite:///:memory:")
+    numbers: list[int] = []
+    history = History(
+        store,
+        lambda _app: DeliveryConfig(),
+        lambda _app, event, _at: numbers.append(event.publication),
+    )
+    group = Table().put(endpoint("com.kept", "http://127.0.0.1:1/", 0.0)).group
+    history.joined("shop")
+    assert history.hold_back(group)
+    assert group.held_back is not None
+    group.held_back.append(Event("com.kept", "exact", "com.kept", 3, [], {}, Details()))
+    yield history, group, numbers
+    await history.close()
+    await store.close()
+
+
+async def test_what_is_held_back_waits_for_history_that_is_late(
+    taken: tuple[History, Group, list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 0.01)
+    history, group, numbers = taken
+    session = SlowSession(1, 2, troubles=[WampError("wamp.error.timeout")] * 2)
+    session.answers.set()
+    history.fill(cast("Session", session), group, 1)
+    await eventually(lambda: numbers == [1, 2, 3])
+    assert session.limits == [module.FIRST_READ] * 3
+    assert group.held_back is None
+
+
+async def test_what_is_held_back_waits_for_the_gap_that_began_last(
+    taken: tuple[History, Group, list[int]],
+) -> None:
+    history, group, numbers = taken
+    lost, found = SlowSession(), SlowSession(1, 2)
+    history.fill(cast("Session", lost), group, 1)
+    await lost.asked.wait()
+    history.left("shop")
+    history.joined("shop")
+    assert history.hold_back(group)
+    lost.answers.set()
+    await eventually(lambda: not history._tasks)
+    assert numbers == []
+    history.fill(cast("Session", found), group, 2)
+    found.answers.set()
+    await eventually(lambda: numbers == [1, 2, 3])
+
+
+async def test_what_is_held_back_outlives_a_line_that_is_lost(
+    taken: tuple[History, Group, list[int]],
+) -> None:
+    history, group, numbers = taken
+    lost = SlowSession(troubles=[Unavailable("lost")])
+    lost.joined = False
+    history.fill(cast("Session", lost), group, 1)
+    await eventually(lambda: not history._tasks)
+    assert numbers == []
+    await history.close()
+    assert numbers == [3]
+
+
+async def test_too_much_is_not_held_back_for_history_that_does_not_come(
+    taken: tuple[History, Group, list[int]],
+) -> None:
+    history, group, numbers = taken
+    session = SlowSession(troubles=[WampError("wamp.error.timeout")] * 9)
+    history.let_go(group)
+    history.fill(cast("Session", session), group, 1)
+    await eventually(lambda: not history._tasks)
+    assert numbers == [3]
+    assert len(session.limits) == 1
 
 
 def test_history_that_no_router_can_have_is_left_out() -> None:

@@ -15,7 +15,12 @@ import structlog
 
 from wamp_bridge_server.backends.base import Details, Event, Unavailable, Undeliverable, WampError
 from wamp_bridge_server.backends.values import GREATEST_ID
-from wamp_bridge_server.errors import AUTHORIZATION_FAILED, NO_SUCH_PROCEDURE, NOT_AUTHORIZED
+from wamp_bridge_server.errors import (
+    AUTHORIZATION_FAILED,
+    NO_SUCH_PROCEDURE,
+    NOT_AUTHORIZED,
+    TIMEOUT,
+)
 from wamp_bridge_server.store import StoreError
 from wamp_bridge_server.tasks import lasting
 
@@ -35,8 +40,14 @@ MARGIN_SECONDS = 1800.0
 """How much further back than the session's end one looks: for clocks that differ, and a connection
 that was dead before that was noticed. The store knows for longer what was received."""
 
+SKEW_SECONDS = 60.0
+"""How far clocks may differ, so that history from before the session's end is told from the gap."""
+
 MOST_HELD_BACK = 5_000
 READ_SECONDS = 10.0
+PAUSE_SECONDS = 1.0
+FIRST_READ = 500
+_MORE = 4
 NOTE_SECONDS = 60.0
 _AT_ONCE = 16
 
@@ -70,6 +81,8 @@ class History:
         self._without: set[str] = set()
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._filling: dict[tuple[str, str, str], asyncio.Task[None]] = {}
+        self._held: dict[tuple[str, str, str], Group] = {}
         self._noting: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -78,11 +91,13 @@ class History:
         self._noting = lasting(self._note_now_and_then, "sessions")
 
     async def close(self) -> None:
-        """Read no more; note until when the sessions were there."""
+        """Read no more; take what is held back; note until when the sessions were there."""
         tasks = [*self._tasks, *([self._noting] if self._noting is not None else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for group in [*self._held.values()]:
+            self.let_go(group)
         await self._note()
 
     def joined(self, app: str) -> None:
@@ -100,64 +115,102 @@ class History:
 
     def hold_back(self, group: Group) -> bool:
         """Whether a topic that is being subscribed has a gap to be filled; then its events wait."""
-        joined = self._joined.get(group.app)
-        if group.kind != "topic" or joined is None or group.app in self._without:
+        if not self._has_gap(group):
+            self.let_go(group)
             return False
-        if not self._policy_of(group.app).history:
-            return False
-        if not group.was_wanted(joined):
-            return False
-        if group.held_back is None:  # or an earlier gap is being filled still
+        if group.held_back is None:
             group.held_back = []
+            self._held[_key(group)] = group
+        # Where an earlier gap is being filled still, what is read from now on has that, too.
+        earlier = self._filling.pop(_key(group), None)
+        if earlier is not None:
+            earlier.cancel()
         return True
 
     def fill(self, session: Session, group: Group, subscription: int) -> None:
         """Read what was published meanwhile, and then let go what was held back."""
         task = asyncio.create_task(self._fill(session, group, subscription), name="history")
+        self._filling[_key(group)] = task
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def let_go(self, group: Group) -> None:
         """Take what was held back."""
+        self._held.pop(_key(group), None)
         events, group.held_back = group.held_back or [], None
         for event in events:
             self._take(group.app, event, None)
+
+    def _has_gap(self, group: Group) -> bool:
+        joined = self._joined.get(group.app)
+        if group.kind != "topic" or joined is None or group.app in self._without:
+            return False
+        if not self._policy_of(group.app).history:
+            return False
+        return group.was_wanted(joined)
 
     async def _fill(self, session: Session, group: Group, subscription: int) -> None:
         try:
             async with self._turns:
                 events = await self._read(session, group, subscription)
-            since = self._since.get(group.app, 0.0) - MARGIN_SECONDS
-            for published, event in events:
-                if published > since:
-                    self._take(group.app, event, published)
-        finally:
-            self.let_go(group)
+        except Unavailable:
+            return  # what is held back waits for the next session, which reads all of the gap
+        since = self._since.get(group.app, 0.0) - MARGIN_SECONDS
+        for published, event in events:
+            if published > since:
+                self._take(group.app, event, published)
+        self.let_go(group)
 
     async def _read(
         self, session: Session, group: Group, subscription: int
     ) -> list[tuple[float, Event]]:
-        if group.app in self._without:
-            return []
-        limit = self._policy_of(group.app).history
-        try:
-            result = await session.call(
-                GET_EVENTS, [subscription], {"limit": limit}, timeout=READ_SECONDS
-            )
-        except (WampError, Unavailable, Undeliverable) as error:
-            if isinstance(error, WampError) and error.uri in NO_HISTORY:
-                self._without.add(group.app)
-            log.debug("no history", app=group.app, topic=group.uri, reason=str(error))
-            return []
-        found = result.args[0] if result.args and isinstance(result.args[0], list) else []
-        events: dict[int, tuple[float, Event]] = {}
-        for entry in reversed(found):  # which has the newest first, one for each who got it
-            event = event_of(entry, group.uri, group.match)
-            if event is not None:
-                events.setdefault(event[1].publication, event)
-        if len(found) >= limit:
-            log.warning("history may not reach back far enough", app=group.app, topic=group.uri)
-        return [*events.values()]
+        """Ask for more and more, until it reaches back to before the session's end."""
+        most = self._policy_of(group.app).history
+        enough = self._since.get(group.app, 0.0) - SKEW_SECONDS
+        limit = min(FIRST_READ, most)
+        while group.app not in self._without:
+            found = await self._ask(session, group, subscription, limit)
+            if found is None:
+                break
+            events = _events(group, found)
+            reaches_back = len(found) < limit or (bool(events) and events[0][0] < enough)
+            if reaches_back or limit == most:
+                if not reaches_back:
+                    log.warning("history may not reach back far enough", **_named(group))
+                return events
+            limit = min(limit * _MORE, most)
+        return []
+
+    async def _ask(
+        self, session: Session, group: Group, subscription: int, limit: int
+    ) -> list[Any] | None:
+        """What the router has, the newest first, with an entry for each who got it; None for none.
+
+        It is asked again when that takes long, for as long as so much can be held back: what is let
+        go before the gap is filled has overtaken what is read later.
+        """
+        while True:
+            try:
+                result = await session.call(
+                    GET_EVENTS, [subscription], {"limit": limit}, timeout=READ_SECONDS
+                )
+            except Unavailable:
+                if not session.joined:
+                    raise
+                reason = "the router takes no more now"
+            except (WampError, Undeliverable) as error:
+                reason = str(error)
+                if not isinstance(error, WampError) or error.uri != TIMEOUT:
+                    if isinstance(error, WampError) and error.uri in NO_HISTORY:
+                        self._without.add(group.app)
+                    log.debug("no history", **_named(group), reason=reason)
+                    return None
+            else:
+                return result.args[0] if result.args and isinstance(result.args[0], list) else []
+            if group.held_back is None:
+                log.warning("history came too late", **_named(group), reason=reason)
+                return None
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _note_now_and_then(self) -> None:
         while True:
@@ -170,6 +223,24 @@ class History:
             await self._store.note_sessions(self._until)
         except StoreError as error:
             log.warning("sessions can't be noted now", reason=str(error))
+
+
+def _key(group: Group) -> tuple[str, str, str]:
+    return group.app, group.uri, group.match
+
+
+def _named(group: Group) -> dict[str, str]:
+    return {"app": group.app, "topic": group.uri}
+
+
+def _events(group: Group, found: list[Any]) -> list[tuple[float, Event]]:
+    """The events in what the router has, each once, the oldest first; and when it got them."""
+    events: dict[int, tuple[float, Event]] = {}
+    for entry in reversed(found):
+        event = event_of(entry, group.uri, group.match)
+        if event is not None:
+            events.setdefault(event[1].publication, event)
+    return [*events.values()]
 
 
 def event_of(entry: Any, uri: str, match: Match) -> tuple[float, Event] | None:

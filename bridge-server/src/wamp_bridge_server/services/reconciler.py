@@ -218,7 +218,7 @@ class Reconciler:
             return await self._obtain(session, group)
         try:
             held = await self._obtain(session, group)
-        except BaseException:
+        except (WampError, Undeliverable):  # not where the line was lost: the next session reads it
             history.let_go(group)
             raise
         history.fill(session, group, held)
