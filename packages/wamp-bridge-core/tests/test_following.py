@@ -52,7 +52,9 @@ def stream(*pieces: bytes, cut: bool = False) -> httpx.Response:
 
 
 def event(number: int, name: str = "") -> bytes:
-    data = {"topic": "com.shop.sold", "publication": number, "args": [number], "kwargs": {}}
+    details = {"publisher": 5, "publisher_authid": "a", "publisher_app": "bank"}
+    data: dict[str, Any] = {"topic": "com.shop.sold", "publication": number, "args": [number]}
+    data |= {"kwargs": {}, "details": details}
     named = f"event: {name}\n" if name else ""
     return f"{named}id: log-{number}\ndata: {json.dumps(data)}\n\n".encode()
 
@@ -109,6 +111,8 @@ async def test_events_come_as_they_are_sent(follow: Callable[..., Any]) -> None:
         ([number], number, f"log-{number}") for number in (1, 2, 3)
     ]
     assert found[0].topic == "com.shop.sold"
+    disclosed = (found[0].publisher, found[0].publisher_authid, found[0].publisher_app)
+    assert disclosed == (5, "a", "bank")
     request = asked.requests[0]
     assert request.url.raw_path == b"/events/com.shop.sold/?match=exact"
     assert request.headers["accept"] == "text/event-stream"

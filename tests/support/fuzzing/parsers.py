@@ -25,6 +25,7 @@ from wamp_bridge.core import (
     loads,
     parse_envelope,
 )
+from wamp_bridge.core._event_streams import Reader
 from wamp_bridge.core.testing import signed_request
 from wamp_bridge_server.backends.base import Undeliverable, WampError
 from wamp_bridge_server.backends.values import check_arguments
@@ -251,6 +252,14 @@ def waits(octets: bytes) -> None:
     assert asked_wait(octets.decode("utf-8", "surrogateescape"), NOW) >= 0
 
 
+def event_streams(octets: bytes) -> None:
+    """Server-sent events as the SDK reads them, in whatever pieces."""
+    whole, pieces = Reader(), Reader()
+    messages = [*whole.feed(octets)]
+    assert [each for octet in octets for each in pieces.feed(bytes([octet]))] == messages
+    assert pieces == whole
+
+
 def configurations(octets: bytes) -> None:
     """The bridge's own configuration, with what it says of lines."""
     with suppress(ConfigError):
@@ -268,6 +277,6 @@ PARSERS: Mapping[str, Callable[[bytes], None]] = {
     for parser in (
         *(structured_fields, signatures, crossbars_query, json_values, uris, request_bodies),
         *(envelopes, webhooks, answers, source_manifests, callback_urls, callback_rules, hosts),
-        *(pages, idempotency_keys, waits, configurations, wamp_messages),
+        *(pages, idempotency_keys, waits, event_streams, configurations, wamp_messages),
     )
 }

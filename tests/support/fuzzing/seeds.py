@@ -92,6 +92,11 @@ SEEDS: Mapping[str, Sequence[bytes]] = {
     "pages": _octets("5\nYWZ0ZXI6YQ", "1000\n", "１\n="),  # noqa: RUF001 - a digit of another kind
     "idempotency_keys": _octets("a-b", '"a b"', '"a\\"b"', "a b", "a\nb", ""),
     "waits": _octets("5", "1e9", "Sun, 06 Nov 1994 08:49:37 GMT", "Sun Nov  6 08:49:37 1994", "-1"),
+    "event_streams": _octets(
+        ": x\n\nretry: 2000\nid: 1\nevent: ready\ndata: {}\n\n",
+        "data:a\r\ndata: b\r\n\r\nid:é\n\n",
+        "retry: 99999999999\n\n",
+    ),
     "configurations": _octets(_CONFIGURATION, "[router]\nurl = 'memory:'", "listen = '[::1]:80'"),
     "wamp_messages": [
         bytes.fromhex("84183001a068636f6d2e73686f70"),

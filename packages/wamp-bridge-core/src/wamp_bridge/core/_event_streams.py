@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 EVENT_STREAM: Final = "text/event-stream"
 
+_MOST_DIGITS: Final = 9
+
 _T = TypeVar("_T")
 
 
@@ -101,7 +103,7 @@ class Reader:
             self._event = value.decode("utf-8", "replace")
         elif name == b"id":
             self._id = value.decode("utf-8", "replace")
-        elif name == b"retry" and value.isdigit():
+        elif name == b"retry" and value.isdigit() and len(value) <= _MOST_DIGITS:
             self.retry = int(value) / 1000
         return None
 

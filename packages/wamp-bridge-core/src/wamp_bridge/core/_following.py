@@ -135,4 +135,5 @@ def _event(data: bytes, place: str) -> TopicEvent:
         publisher=details.get("publisher"),
         publisher_authid=details.get("publisher_authid"),
         publisher_authrole=details.get("publisher_authrole"),
+        publisher_app=details.get("publisher_app"),
     )

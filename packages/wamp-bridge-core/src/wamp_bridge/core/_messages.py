@@ -206,6 +206,7 @@ class TopicEvent:
         publisher: The publisher's WAMP session, where the router discloses it.
         publisher_authid: Who the publisher is, where disclosed.
         publisher_authrole: The publisher's role, where disclosed.
+        publisher_app: The publisher's name where it is an app of the same bridge.
     """
 
     topic: str
@@ -216,6 +217,7 @@ class TopicEvent:
     publisher: int | None = None
     publisher_authid: str | None = None
     publisher_authrole: str | None = None
+    publisher_app: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
