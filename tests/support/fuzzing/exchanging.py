@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from wamp_bridge.core._event_streams import Reader
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -163,10 +165,28 @@ async def _read(reader: asyncio.StreamReader, *, head: bool) -> Answer | None:
     for line in lines:
         name, _, text = line.partition(":")
         headers[name.lower()] = text.strip()
-    bare = head or status in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}
-    bare = bare or headers.get("content-type", "").startswith("text/event-stream")  # has no end
-    size = 0 if bare else int(headers["content-length"])
-    return Answer(status, headers, await reader.readexactly(size))
+    answer = Answer(status, headers, b"")
+    if head or status in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
+        return answer
+    try:
+        if not headers.get("content-type", "").startswith("text/event-stream"):
+            answer.body = await reader.readexactly(int(headers["content-length"]))
+        elif not answer.last:  # how a call ended; a topic that is followed has no end
+            answer.body = await _last_event(reader)
+    except asyncio.IncompleteReadError:
+        raise ConnectionError("half an answer") from None
+    return answer
+
+
+async def _last_event(reader: asyncio.StreamReader) -> bytes:
+    """The data of the last event in an answer that comes in chunks."""
+    events, data = Reader(), b""
+    while size := int(await reader.readuntil(b"\r\n"), 16):
+        for message in events.feed(await reader.readexactly(size)):
+            data = message.data
+        await reader.readuntil(b"\r\n")
+    await reader.readuntil(b"\r\n")
+    return data
 
 
 def _shown(octets: bytes) -> str:
