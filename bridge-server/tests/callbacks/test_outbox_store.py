@@ -25,6 +25,7 @@ from support.waiting import eventually
 from wamp_bridge_server.callbacks import lanes
 from wamp_bridge_server.callbacks.outbox import TAKEN_BACK
 from wamp_bridge_server.store import Arrival, StoreError
+from wamp_bridge_server.store.deliveries import Deliveries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +92,32 @@ async def test_order_is_kept_over_failures_and_a_restart(app: CallbackServer, ur
         await told.deliver(told.targets["one"], *"9")
         await eventually(lambda: told.waiting == 0)
     assert bodies_of(app) == [*"123", *"3456789"]
+
+
+async def test_a_page_that_was_read_before_its_recipient_was_back_says_nothing_of_when(
+    app: CallbackServer, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with setting(LATER, url) as told:
+        await told.deliver(Target(DEAD, ordered=True), *"123")
+        await eventually(lambda: told.outbox.stocks["shop"].failed == 1)
+    read, late = asyncio.Event(), asyncio.Event()
+    after = Deliveries.after
+
+    async def slow(*args: Any, **options: Any) -> Any:
+        page = await after(*args, **options)
+        read.set()
+        await late.wait()
+        return page
+
+    monkeypatch.setattr(Deliveries, "after", slow)
+    async with setting(LATER, url, {"one": Target(app.url, ordered=True)}) as told:
+        await read.wait()
+        told.outbox.resume(told.targets["one"])
+        (lane,) = told.outbox._lanes.values()
+        await eventually(lambda: not lane.hastening)
+        late.set()
+        await eventually(lambda: told.waiting == 0)
+    assert bodies_of(app) == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize("ordered", [True, False])

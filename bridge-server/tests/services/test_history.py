@@ -230,12 +230,15 @@ async def test_what_is_held_back_is_not_lost_where_another_gap_begins() -> None:
 class SlowSession:
     """A router that has publications of these numbers, and is late, or loses the line, at first."""
 
-    def __init__(self, *numbers: int, troubles: Sequence[Exception] = ()) -> None:
+    def __init__(
+        self, *numbers: int, troubles: Sequence[Exception] = (), begun: int | None = None
+    ) -> None:
         self.joined = True
         self.limits: list[int] = []
         self.asked = asyncio.Event()
         self.answers = asyncio.Event()
         self._numbers = numbers
+        self._begun = time.time_ns() if begun is None else begun
         self._troubles = [*troubles]
 
     async def call(
@@ -246,8 +249,10 @@ class SlowSession:
         if self._troubles:
             raise self._troubles.pop(0)
         await self.answers.wait()
-        now = time.time_ns()
-        found = [{"publication": each, "time_ns": now + each, "args": []} for each in self._numbers]
+        found = [
+            {"publication": each, "time_ns": self._begun + each, "args": []}
+            for each in self._numbers
+        ]
         return Result([found[::-1][: kwargs["limit"]]])
 
 
@@ -315,16 +320,62 @@ async def test_what_is_held_back_outlives_a_line_that_is_lost(
     assert numbers == [3]
 
 
-async def test_too_much_is_not_held_back_for_history_that_does_not_come(
-    taken: tuple[History, Group, list[int]],
+async def test_history_that_is_late_is_taken_though_no_more_could_be_held_back(
+    taken: tuple[History, Group, list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "PAUSE_SECONDS", 0.01)
     history, group, numbers = taken
-    session = SlowSession(troubles=[WampError("wamp.error.timeout")] * 9)
+    session = SlowSession(1, 2, troubles=[WampError("wamp.error.timeout")])
+    session.answers.set()
     history.let_go(group)
     history.fill(cast("Session", session), group, 1)
-    await eventually(lambda: not history._tasks)
-    assert numbers == [3]
+    await eventually(lambda: numbers == [3, 1, 2])
+
+
+async def test_a_router_that_never_tells_holds_nothing_back_for_long(
+    taken: tuple[History, Group, list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HOLD_SECONDS", 0.0)
+    history, group, numbers = taken
+    session = SlowSession(troubles=[WampError("wamp.error.timeout")] * 9)
+    history.fill(cast("Session", session), group, 1)
+    await eventually(lambda: numbers == [3])
     assert len(session.limits) == 1
+
+
+@pytest.mark.parametrize("noted", [False, True])
+async def test_a_gap_that_was_not_filled_is_read_whole_by_the_next_session(*, noted: bool) -> None:
+    store = await Store.open("sqlite:///:memory:")
+    now, numbers = [time.time()], list[int]()
+    history = History(
+        store,
+        lambda _app: DeliveryConfig(history=5000),
+        lambda _app, event, _at: numbers.append(event.publication),
+        clock=lambda: now[0],
+    )
+    group = Table().put(endpoint("com.kept", "http://127.0.0.1:1/", 0.0)).group
+    history.joined("shop")
+    history.left("shop")
+    now[0] += 7200  # nobody was there for two hours
+    history.joined("shop")
+    assert history.hold_back(group)
+    lost = SlowSession(troubles=[Unavailable("lost")])
+    lost.joined = False
+    history.fill(cast("Session", lost), group, 1)
+    await eventually(lambda: not history._tasks)
+    if noted:
+        await history._note()
+    now[0] += 3600
+    history.left("shop")
+    history.joined("shop")
+    assert history.hold_back(group)
+    begun = int((now[0] - 9000) * 1e9)
+    found = SlowSession(*range(1, 2001), begun=begun)
+    found.answers.set()
+    history.fill(cast("Session", found), group, 2)
+    await eventually(lambda: numbers == [*range(1, 2001)])
+    await history.close()
+    await store.close()
 
 
 def test_history_that_no_router_can_have_is_left_out() -> None:

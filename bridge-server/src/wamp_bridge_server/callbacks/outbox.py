@@ -357,6 +357,7 @@ class Outbox:
                 await asyncio.sleep(_AGAIN_SECONDS)
         lane.hastening = False
         if lane.ordered:
+            lane.empty_hand()  # a page that is being read may be older, and say when it was due
             lane.due_at = None
         else:
             lane.fails_until(0.0)

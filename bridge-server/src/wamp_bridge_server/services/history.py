@@ -40,13 +40,13 @@ MARGIN_SECONDS = 1800.0
 """How much further back than the session's end one looks: for clocks that differ, and a connection
 that was dead before that was noticed. The store knows for longer what was received."""
 
-SKEW_SECONDS = 60.0
-"""How far clocks may differ, so that history from before the session's end is told from the gap."""
-
 MOST_HELD_BACK = 5_000
 READ_SECONDS = 10.0
 PAUSE_SECONDS = 1.0
-FIRST_READ = 500
+HOLD_SECONDS = 60.0
+"""For so long a router that is late is asked again; longer than that no event is held back."""
+
+FIRST_READ = 1_000
 _MORE = 4
 NOTE_SECONDS = 60.0
 _AT_ONCE = 16
@@ -91,14 +91,14 @@ class History:
         self._noting = lasting(self._note_now_and_then, "sessions")
 
     async def close(self) -> None:
-        """Read no more; take what is held back; note until when the sessions were there."""
+        """Read no more; note until when the sessions were there; take what is held back."""
         tasks = [*self._tasks, *([self._noting] if self._noting is not None else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._note()
         for group in [*self._held.values()]:
             self.let_go(group)
-        await self._note()
 
     def joined(self, app: str) -> None:
         """An app's session has joined, and subscribes next."""
@@ -111,7 +111,7 @@ class History:
         """An app's session is gone."""
         if app in self._joined:
             del self._joined[app]
-            self._until[app] = self._clock()
+            self._until[app] = self._without_gap_until(app)
 
     def hold_back(self, group: Group) -> bool:
         """Whether a topic that is being subscribed has a gap to be filled; then its events wait."""
@@ -141,6 +141,11 @@ class History:
         for event in events:
             self._take(group.app, event, None)
 
+    def _without_gap_until(self, app: str) -> float:
+        """Now; or since when its events are missing, where a gap is not filled yet."""
+        held = any(group.app == app for group in self._held.values())
+        return self._since[app] if held else self._clock()
+
     def _has_gap(self, group: Group) -> bool:
         joined = self._joined.get(group.app)
         if group.kind != "topic" or joined is None or group.app in self._without:
@@ -166,10 +171,11 @@ class History:
     ) -> list[tuple[float, Event]]:
         """Ask for more and more, until it reaches back to before the session's end."""
         most = self._policy_of(group.app).history
-        enough = self._since.get(group.app, 0.0) - SKEW_SECONDS
+        enough = self._since.get(group.app, 0.0) - MARGIN_SECONDS
+        late = time.monotonic() + HOLD_SECONDS
         limit = min(FIRST_READ, most)
         while group.app not in self._without:
-            found = await self._ask(session, group, subscription, limit)
+            found = await self._ask(session, group, subscription, limit, late)
             if found is None:
                 break
             events = _events(group, found)
@@ -182,12 +188,12 @@ class History:
         return []
 
     async def _ask(
-        self, session: Session, group: Group, subscription: int, limit: int
+        self, session: Session, group: Group, subscription: int, limit: int, late: float
     ) -> list[Any] | None:
         """What the router has, the newest first, with an entry for each who got it; None for none.
 
-        It is asked again when that takes long, for as long as so much can be held back: what is let
-        go before the gap is filled has overtaken what is read later.
+        It is asked again when that takes long, until it is `late`: what is let go before the gap is
+        filled has overtaken what is read later.
         """
         while True:
             try:
@@ -207,7 +213,7 @@ class History:
                     return None
             else:
                 return result.args[0] if result.args and isinstance(result.args[0], list) else []
-            if group.held_back is None:
+            if time.monotonic() > late:
                 log.warning("history came too late", **_named(group), reason=reason)
                 return None
             await asyncio.sleep(PAUSE_SECONDS)
@@ -218,7 +224,7 @@ class History:
             await self._note()
 
     async def _note(self) -> None:
-        self._until.update(dict.fromkeys(self._joined, self._clock()))
+        self._until.update({app: self._without_gap_until(app) for app in self._joined})
         try:
             await self._store.note_sessions(self._until)
         except StoreError as error:

@@ -5,13 +5,13 @@ A bridge refuses a manifest for one option that can't be, and with it all other 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Final
 
 from wamp_bridge.core._errors import ConfigurationError
 
 _DAY: Final = 86_400.0
+_MOST_AT_ONCE: Final = 10_000
 _MOST_ATTEMPTS: Final = 100
 _LONGEST_WAIT: Final = 30 * _DAY
 _LONGEST_KEPT: Final = 3650 * _DAY
@@ -21,15 +21,28 @@ _LONGEST_ATTEMPT: Final = 3600.0
 
 def count(option: str, value: int | None) -> int | None:
     """How many of something at once."""
-    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-        raise ConfigurationError(f"{option} must be an integer above 0, not {value!r}")
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MOST_AT_ONCE:
+        raise ConfigurationError(
+            f"{option} must be an integer from 1 to {_MOST_AT_ONCE}, not {value!r}"
+        )
     return value
+
+
+def flag(option: str, value: bool) -> bool | None:
+    """Whether something is wanted; None where it isn't, which is how a bridge takes nothing."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{option} must be True or False, not {value!r}")
+    return value or None
 
 
 def seconds(option: str, value: float | None) -> float | None:
     """How long a call may take."""
-    if value is not None and not (_is_number(value) and math.isfinite(value) and value > 0):
-        raise ConfigurationError(f"{option} must be a number of seconds above 0, not {value!r}")
+    if value is not None and not (_is_number(value) and 0 < value <= _DAY):
+        raise ConfigurationError(
+            f"{option} must be a number of seconds above 0, {_DAY:.0f} at most, not {value!r}"
+        )
     return value
 
 
@@ -47,7 +60,7 @@ def schedule(option: str, value: Sequence[float] | None) -> list[float] | None:
     """The waits before each attempt, the first one's, too."""
     if value is None:
         return None
-    if isinstance(value, str) or not isinstance(value, Sequence):
+    if isinstance(value, str | bytes | bytearray) or not isinstance(value, Sequence):
         raise ConfigurationError(f"{option} must be a list of seconds, not {value!r}")
     if not 1 <= len(value) <= _MOST_ATTEMPTS:
         raise ConfigurationError(

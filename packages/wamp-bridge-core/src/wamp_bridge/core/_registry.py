@@ -191,10 +191,10 @@ class Registry:
         """
         _check_name(name, "sub")
         options = {
-            "ordered": ordered or None,
+            "ordered": options_of.flag("ordered", ordered),
             "concurrency": options_of.count("concurrency", concurrency),
-            "fanout": fanout or None,
-            "get_retained": get_retained or None,
+            "fanout": options_of.flag("fanout", fanout),
+            "get_retained": options_of.flag("get_retained", get_retained),
             "schedule": options_of.schedule("schedule", schedule),
             "timeout": options_of.attempt_seconds("timeout", timeout),
             "dead_letters": options_of.kept_seconds("dead_letters", dead_letters),
