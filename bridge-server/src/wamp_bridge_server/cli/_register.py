@@ -23,7 +23,7 @@ from wamp_bridge.core import (
     current_details,
     current_request,
 )
-from wamp_bridge_server.cli._asking import asking, settings_of, value, written
+from wamp_bridge_server.cli._asking import asking, check_name, settings_of, value, written
 from wamp_bridge_server.cli._failures import Refusal
 from wamp_bridge_server.cli._serving import FOR_CALLBACKS, LEASE_SECONDS, Serving
 
@@ -161,6 +161,7 @@ def command(
     """
     if not line:
         raise Refusal("there is no command: wamp-bridge register PROCEDURE -- COMMAND [ARG]...")
+    check_name(procedure, match)
     settings = settings_of(**who)
     runner = _Runner(line, with_arguments=argv)
     registry = Registry()
