@@ -8,6 +8,7 @@ import json
 import signal
 import sys
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -15,7 +16,15 @@ from click.testing import CliRunner
 
 from support.bridges import SECRET, token_of
 from support.waiting import eventually_sync
-from wamp_bridge.core import ApplicationError, CallTimeout, NoSuchProcedure
+from wamp_bridge.core import (
+    ApplicationError,
+    BridgeUnreachable,
+    CallTimeout,
+    NoSuchProcedure,
+    Registry,
+    Settings,
+)
+from wamp_bridge_server.cli import _serving
 from wamp_bridge_server.cli._asking import named, value
 
 if TYPE_CHECKING:
@@ -164,6 +173,36 @@ def test_an_unreachable_bridge_is_no_bad_usage(run: Run, arguments: tuple[str, .
     ended = run(arguments[0], *where, *arguments[1:], T="t")
     assert ended.status == 1
     assert "could not be reached" in ended.err[-1]
+
+
+def test_how_it_stands_is_told_where_that_is_new(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_serving, "_RENEWAL_SECONDS", 0.001)
+    settings = Settings(url="http://127.0.0.1:1/", token="t")
+    serving = _serving.Serving(settings, Registry(), "127.0.0.1:0", None)
+    away = BridgeUnreachable("it is away")
+    taken = SimpleNamespace(uri="com.x", state="refused", reason="it is taken")
+    live = SimpleNamespace(uri="com.x", state="live", reason=None)
+    coming = iter([live, live, away, away, taken, taken, live])
+
+    def hold(_bridge: Bridge, _url: str) -> list[object]:
+        entry = next(coming, None)
+        if entry is None:
+            serving.stopped.set()
+        if isinstance(entry, Exception):
+            raise entry
+        return [entry or live]
+
+    released: list[str] = []
+    serving.run(settings, "http://h/", hold, lambda _, url: released.append(url))
+    assert capsys.readouterr().err.splitlines() == [
+        "com.x is live",
+        "wamp-bridge: not renewed: it is away",
+        "com.x is refused: it is taken",
+        "com.x is live",
+    ]
+    assert released == ["http://h/"]
 
 
 def test_values_are_json_or_texts() -> None:
