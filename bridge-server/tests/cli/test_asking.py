@@ -7,6 +7,7 @@ import importlib
 import json
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Protocol
@@ -23,6 +24,7 @@ from wamp_bridge.core import (
     NoSuchProcedure,
     Registry,
     Settings,
+    Unavailable,
 )
 from wamp_bridge_server.cli import _serving
 from wamp_bridge_server.cli._asking import named, value
@@ -111,6 +113,28 @@ def test_a_command_serves_a_procedure_and_others_call_it(
     assert serving.end(signal.SIGINT) == 0
     with pytest.raises(NoSuchProcedure):
         peer.call("com.x.y")
+
+
+def test_what_a_command_leaves_behind_holds_nobody_up(
+    start: Start, tmp_path: Path, bridge_url: str, peer: Bridge
+) -> None:
+    environ = {"WAMP_BRIDGE_URL": bridge_url, "WAMP_BRIDGE_TOKEN": token_of("shop")}
+    line = ("sh", "-c", 'eval "$0"')
+    serving = start("register", "com.sh.x", "--argv", "--", *line, **environ)
+    eventually_sync(lambda: "com.sh.x is live" in serving.err)
+
+    assert peer.call("com.sh.x", [r"printf '\000\001\377'"]) == b"\x00\x01\xff"
+    with pytest.raises(ApplicationError, match="embedded null byte"):
+        peer.call("com.sh.x", ["echo a\0b"])
+    behind = "sleep 60 & "  # which keeps standard output open
+    with pytest.raises(CallTimeout):
+        peer.call("com.sh.x", [behind], timeout=0.5)
+    with ThreadPoolExecutor() as pool:
+        called = pool.submit(peer.call, "com.sh.x", [f"{behind} touch begun"])
+        eventually_sync((tmp_path / "begun").exists)
+        assert serving.end(signal.SIGINT) == 0
+        with pytest.raises(Unavailable, match="sh was ended"):
+            called.result()
 
 
 def test_events_are_printed_as_they_come(
