@@ -137,12 +137,12 @@ class Logs:
             self.by_id[record.id] = Log(record, newest)
 
     async def open(self, app: str, uri: str, match: Match) -> Log:
-        """Keep another log. Raises `StoreError`."""
+        """Keep a log of what none is known of. Raises `StoreError`."""
         record = LogRecord(
             id=new_id("log"), app=app, uri=uri, match=match, created_at=self._clock.time()
         )
-        await self._store.events.open(record)
-        made = self.by_id[record.id] = Log(record, 0)
+        record = await self._store.events.open(record)
+        made = self.by_id[record.id] = Log(record, record.floor)
         return made
 
     async def end(self, ended: Log) -> None:
@@ -158,9 +158,10 @@ class Logs:
         known = log.in_memory(seq)
         if known is not None:
             return known
-        found = await self._store.events.after(
+        found, floor = await self._store.events.after(
             log.record.id, seq, number=PAGE_NUMBER, size=PAGE_BYTES
         )
+        log.floor = max(log.floor, floor)  # also where who deletes is about to say so
         if found:
             log.newest = max(log.newest, found[-1].seq)
         return found
@@ -202,4 +203,5 @@ class Logs:
     def _raise_floors(self, floors: Mapping[str, int]) -> None:
         for identifier, floor in floors.items():
             if identifier in self.by_id:
-                self.by_id[identifier].floor = floor
+                log_of = self.by_id[identifier]
+                log_of.floor = max(log_of.floor, floor)
