@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from wamp_bridge_server.services.apps import App, Apps
     from wamp_bridge_server.services.logs import Log, Logs
     from wamp_bridge_server.services.reconciler import Reconciler
-    from wamp_bridge_server.services.table import Group, Table
+    from wamp_bridge_server.services.table import Group, Key, Table
     from wamp_bridge_server.store import EventRecord
 
 SETTLE_SECONDS = 5.0
@@ -143,6 +143,7 @@ class Streams:
         self._most = most
         self._open: dict[Log, set[Stream]] = defaultdict(set)
         self._by_app: Counter[str] = Counter()
+        self._changes: Counter[str] = Counter()
         self._ends_at: dict[Log, float] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._closed = False
@@ -204,10 +205,14 @@ class Streams:
         """
         app.permissions.check("subscribe", topic, match)
         self._check_room(app)
+        changes = self._changes[app.name]
         async with self._locks[app.name]:
-            followed = await self._followed(app, topic, match)
             self._check_room(app)
-            group = self._table.follow(followed.record)
+            followed = await self._followed(app, topic, match)
+            if changes != self._changes[app.name]:
+                raise Unavailable("The configuration of this app has just changed.")
+            self._check_room(app)
+            group = self._table.groups[_key(followed)]
             stream = Stream(self, app, followed, group)
             self._open[followed].add(stream)
             self._by_app[app.name] += 1
@@ -248,6 +253,7 @@ class Streams:
 
         What it may not follow any more is let go of.
         """
+        self._changes[app.name] += 1
         ours = [each for each in self.logs.by_id.values() if each.record.app == app.name]
         self._end_streams(ours)
         for each in ours:
@@ -276,7 +282,10 @@ class Streams:
             raise Unavailable("The bridge has as many streams open as it takes.")
 
     async def _followed(self, app: App, topic: str, match: Match) -> Log:
-        """The log of a topic, a new one where there is none; the app's lock is held."""
+        """The log of a topic, a new one where there is none; the app's lock is held.
+
+        A new one ends at once where no stream is opened.
+        """
         group = self._table.groups.get((app.name, "topic", topic, match))
         known = self.logs.by_id.get(group.log.id) if group is not None and group.log else None
         if known is not None and not known.ended:
@@ -286,7 +295,10 @@ class Streams:
         ours = sum(each.record.app == app.name for each in self.logs.by_id.values())
         if ours >= app.config.streams.topics:
             raise Unavailable(f"This app follows {ours} topics already.")
-        return await self.logs.open(app.name, topic, match)
+        made = await self.logs.open(app.name, topic, match)
+        self._table.follow(made.record)
+        self._ends_at[made] = self._clock.time()  # where the request is refused all the same
+        return made
 
     async def _watch(self) -> None:
         while True:
@@ -307,7 +319,7 @@ class Streams:
     async def _end(self, followed: Log) -> None:
         """Follow a topic no longer, and forget its events. Raises `StoreError`."""
         record = followed.record
-        group = self._table.groups.get((record.app, "topic", record.uri, record.match))
+        group = self._table.groups.get(_key(followed))
         if group is not None and not followed.ended:
             log.info("not followed any more", app=record.app, topic=record.uri)
         await self.logs.end(followed)
@@ -315,3 +327,9 @@ class Streams:
         if group is not None:
             group.log = None
             self._reconciler.touch([group])
+
+
+def _key(followed: Log) -> Key:
+    """The group of a log."""
+    record = followed.record
+    return record.app, "topic", record.uri, record.match
