@@ -107,7 +107,8 @@ class Inbox:
 
     async def calm(self, app: str) -> None:
         """Wait until not much of an app's is to be kept, for one who has more than a session."""
-        while (queue := self._queues.get(app)) and queue.beyond(PAUSE_NUMBER // 2, PAUSE_BYTES // 2):
+        number, size = PAUSE_NUMBER // 2, PAUSE_BYTES // 2
+        while (queue := self._queues.get(app)) and queue.beyond(number, size):
             queue.drained.clear()
             await queue.drained.wait()
 
