@@ -1,4 +1,4 @@
-"""Topics followed while something else happens: what is refused then leaves nothing behind."""
+"""Topics followed by many, and while something else happens: nothing is left behind or unsaid."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ import pytest
 from support.event_streams import following
 from support.waiting import eventually
 from wamp_bridge_server.config import Permissions, StreamConfig
+from wamp_bridge_server.http.following import FollowedTopic
+from wamp_bridge_server.services import logs as module
 from wamp_bridge_server.services.logs import Log, Logs
 
 if TYPE_CHECKING:
     from support.clients import Client
     from wamp_bridge_server.bridge import Bridge
     from wamp_bridge_server.config import AppConfig, Config
+    from wamp_bridge_server.store import EventRecord
 
 TOPICS = [f"com.{letter}" for letter in "abcd"]
 
@@ -51,6 +54,87 @@ class TestAtOnce:
                     return response.status_code == 200
 
             await eventually(is_followed)
+
+
+@pytest.mark.parametrize("router_url", ["memory:"])
+async def test_who_is_cut_off_behind_ready_knows_of_the_gap(
+    shop: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[bytes] = []
+    send = FollowedTopic._send
+
+    async def noted(topic: FollowedTopic, text: bytes) -> None:
+        written.append(text)
+        await send(topic, text)
+
+    monkeypatch.setattr(FollowedTopic, "_send", noted)
+    async with following(shop.http, "/events/com.a/", "log_of-another-9") as stream:
+        await stream.ready()
+        gap = await stream.next()
+        assert gap is not None
+        assert gap.event == "gap"
+    assert len(written) == 1
+
+
+@pytest.mark.parametrize("router_url", ["memory:"])
+async def test_who_leaves_while_the_store_is_read_has_no_connection_to_it_cut(
+    shop: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, read = asyncio.Event(), asyncio.Event()
+    outcomes: list[str] = []
+
+    async def slowly(_logs: Logs, _log: Log, _seq: int) -> list[EventRecord]:
+        reading.set()
+        try:
+            await read.wait()
+        except asyncio.CancelledError:
+            outcomes.append("cancelled")
+            raise
+        outcomes.append("read")
+        return []
+
+    monkeypatch.setattr(Logs, "behind", slowly)
+    async with following(shop.http, "/events/com.a/") as stream:
+        await stream.ready()
+        await reading.wait()
+
+    async def left() -> bool:
+        return bool((await shop.get("/health/ready"))["streams"] == 0)
+
+    await eventually(left)
+    read.set()
+    await eventually(lambda: outcomes == ["read"])
+
+
+@pytest.mark.parametrize("router_url", ["memory:"])
+async def test_what_is_in_memory_of_all_topics_is_bounded(
+    shop: Client, bank: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TAILS_BYTES", 20_000)
+    read: list[str] = []
+    behind = Logs.behind
+
+    async def noted(logs: Logs, log: Log, seq: int) -> list[EventRecord]:
+        assert sum(each.weight for each in logs.by_id.values()) < 30_000
+        if log.in_memory(seq) is None:
+            read.append(log.record.uri)
+        return await behind(logs, log, seq)
+
+    monkeypatch.setattr(Logs, "behind", noted)
+    places = {}
+    for topic in TOPICS:
+        async with following(shop.http, f"/events/{topic}/") as stream:
+            await stream.ready()
+            places[topic] = stream.last_id
+            events = [{"args": [number, "x" * 1000]} for number in range(5)]
+            await bank.post(f"/publish/{topic}/", {"events": events})
+            await stream.args(5)
+    for topic in TOPICS:
+        async with following(shop.http, f"/events/{topic}/", places[topic]) as stream:
+            await stream.ready()
+            assert [args[0] for args in await stream.args(5)] == [*range(5)]
+    assert TOPICS[0] in read
+    assert TOPICS[-1] not in read
 
 
 @pytest.mark.parametrize("router_url", ["memory:"])

@@ -82,6 +82,15 @@ class Stream:
         state = "live" if held else "pending"
         return {"topic": record.uri, "match": record.match, "state": state, "reason": reason}
 
+    def gap(self) -> Gap | None:
+        """What was lost to it, where that is not told yet."""
+        if self._lost is None and not self.log.has_all_behind(self._seq):
+            self._lost, self._seq = self.place, self.log.floor
+        if self._lost is None:
+            return None
+        asked, self._lost = self._lost, None
+        return Gap(self.place, asked)
+
     async def next(self) -> Gap | list[EventRecord] | None:
         """Wait for what comes next: events, or that some were lost; None where it has ended.
 
@@ -89,11 +98,8 @@ class Stream:
             StoreError: What is kept can't be read now.
         """
         while not (self.ended or self.log.ended):
-            if self._lost is None and not self.log.has_all_behind(self._seq):
-                self._lost, self._seq = self.place, self.log.floor
-            if self._lost is not None:
-                asked, self._lost = self._lost, None
-                return Gap(self.place, asked)
+            if (gap := self.gap()) is not None:
+                return gap
             self._news.clear()
             before = self._seq
             events = await self._streams.logs.behind(self.log, before)
