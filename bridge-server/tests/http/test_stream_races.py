@@ -142,7 +142,7 @@ async def test_what_may_not_be_followed_any_more_is_not_begun(
     shop: Client, bridge: Bridge, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = Logs.open
-    reloading: list[asyncio.Task[None]] = []
+    reloading: list[asyncio.Task[list[str]]] = []
 
     async def is_forbidden() -> bool:
         return (await shop.http.head("/events/com.a/")).status_code == 403
