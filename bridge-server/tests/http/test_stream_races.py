@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from support.clients import Client, plain_http
+from support.clocks import FakeClock
 from support.event_streams import following
 from support.waiting import eventually
-from wamp_bridge_server.config import Permissions, StreamConfig
+from wamp_bridge_server.bridge import Bridge
+from wamp_bridge_server.config import Permissions, StreamConfig, Token, hash_token
 from wamp_bridge_server.http.following import FollowedTopic
 from wamp_bridge_server.services import logs as module
 from wamp_bridge_server.services.logs import Log, Logs
 
 if TYPE_CHECKING:
-    from support.clients import Client
-    from wamp_bridge_server.bridge import Bridge
     from wamp_bridge_server.config import AppConfig, Config
     from wamp_bridge_server.store import EventRecord
 
@@ -166,3 +167,33 @@ async def test_what_may_not_be_followed_any_more_is_not_begun(
     await shop.get("/events/com.a/", status=403)
     async with following(shop.http, "/events/com.b/") as stream:
         await stream.ready()
+
+
+@pytest.mark.parametrize("router_url", ["memory:"])
+async def test_a_stream_ends_with_a_token_that_may_have_opened_it(config: Config) -> None:
+    clock = FakeClock()
+    passing = Token(hash_token("passing"), clock.time() + 3600)
+    bridge = Bridge(with_shop(config, tokens=(*config.apps["shop"].tokens, passing)), clock)
+    await bridge.start()
+    try:
+        headers = {"Authorization": "Bearer token-of-shop"}
+        async with plain_http(bridge.url, headers=headers) as http:
+            others = {"Authorization": "Bearer token-of-bank"}
+            async with (
+                following(http, "/events/com.a/") as stream,
+                following(http, "/events/com.a/", headers=others) as other,
+            ):
+                await stream.ready()
+                await other.ready()
+                clock.pass_by(3500)
+                await Client(http).post("/publish/com.a/", {"args": [1]})
+                assert await stream.args(1) == [[1]]
+                clock.pass_by(200)
+                assert await stream.next() is None
+                await Client(http).post("/publish/com.a/", {"args": [2]})
+                assert await other.args(2) == [[1], [2]]
+            async with following(http, "/events/com.a/", stream.last_id) as again:
+                await again.ready()
+                assert await again.args(1) == [[2]]
+    finally:
+        await bridge.stop()

@@ -150,6 +150,7 @@ class Streams:
         self._open: dict[Log, set[Stream]] = defaultdict(set)
         self._by_app: Counter[str] = Counter()
         self._changes: Counter[str] = Counter()
+        self._credentials: dict[str, bytes] = {}
         self._ends_at: dict[Log, float] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._closed = False
@@ -222,6 +223,8 @@ class Streams:
             stream = Stream(self, app, followed, group)
             self._open[followed].add(stream)
             self._by_app[app.name] += 1
+            if app.name not in self._credentials:
+                self._credentials[app.name] = app.credentials(self._clock.time())
             self._ends_at.pop(followed, None)
             if place:
                 stream.resume(place)
@@ -260,7 +263,7 @@ class Streams:
         What it may not follow any more is let go of.
         """
         self._changes[app.name] += 1
-        ours = [each for each in self.logs.by_id.values() if each.record.app == app.name]
+        ours = self._logs_of(app.name)
         self._end_streams(ours)
         for each in ours:
             try:
@@ -298,7 +301,7 @@ class Streams:
             return known
         if known is not None:
             await self._end(known)
-        ours = sum(each.record.app == app.name for each in self.logs.by_id.values())
+        ours = len(self._logs_of(app.name))
         if ours >= app.config.streams.topics:
             raise Unavailable(f"This app follows {ours} topics already.")
         made = await self.logs.open(app.name, topic, match)
@@ -309,7 +312,20 @@ class Streams:
     async def _watch(self) -> None:
         while True:
             await self._clock.sleep(_CHECK_SECONDS)
+            self._end_expired()
             await self._end_those_due()
+
+    def _end_expired(self) -> None:
+        """Have those ask anew whose app has lost a token or secret that was good for a time."""
+        now, known = self._clock.time(), self._credentials
+        following = [app for name, app in self._apps.by_name.items() if self._by_app[name]]
+        self._credentials = {app.name: app.credentials(now) for app in following}
+        for name, credentials in self._credentials.items():
+            if known.get(name, credentials) != credentials:
+                self._end_streams(self._logs_of(name))
+
+    def _logs_of(self, app: str) -> list[Log]:
+        return [each for each in self.logs.by_id.values() if each.record.app == app]
 
     async def _end_those_due(self) -> None:
         now = self._clock.time()
