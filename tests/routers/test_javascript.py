@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
+from support.event_streams import streamed
 from support.javascript import joined_by_javascript
 from support.peers import joined
 from support.served import ServedBridge
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
     from support.clients import Client
     from support.javascript import JavaScriptPeer
     from support.router import CrossbarRouter
-    from support.servers import CallbackServer
+    from support.servers import CallbackServer, Posted
 
 BYTES = bytes(range(256))
 CBOR = pytest.mark.parametrize("serializer", ["cbor"])
 PATTERNS = pytest.mark.parametrize(
     ("match", "pattern", "name"), [("prefix", "{}.a", "{}.a.b"), ("wildcard", "{}..c", "{}.b.c")]
 )
+STEPS = 1000
 IN_JSON = "\0" + base64.b64encode(BYTES).decode()
 
 
@@ -183,6 +185,85 @@ async def test_a_caller_that_cancels_closes_the_connection_to_the_app(
         with pytest.raises(asyncio.CancelledError):
             await call
         await closed.wait()
+
+
+class Counting:
+    """Answers an invocation in steps, the last of them when the gate is open."""
+
+    def __init__(self, app: CallbackServer) -> None:
+        self.gate = asyncio.Event()
+        self.closed = asyncio.Event()
+        self._app = app
+        app.answering = self
+
+    async def __call__(self, posted: Posted) -> web.StreamResponse:
+        answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await answer.prepare(self._app.requests[-1])
+        (wanted,) = posted.document["args"]
+        try:
+            for number in range(wanted):
+                if number == wanted - 1:
+                    await self.gate.wait()
+                await answer.write(b'{"progress": {"args": [%d]}}\n' % number)
+            await answer.write(b'{"result": {"args": ["done"]}}\n')
+        except (asyncio.CancelledError, ConnectionError):
+            self.closed.set()
+            raise
+        return answer
+
+
+async def test_an_app_answers_a_peer_in_steps(
+    shop: Client, app: CallbackServer, peer: JavaScriptPeer, namespace: str
+) -> None:
+    counting, steps = Counting(app), list[int]()
+    await shop.post("/register/", {"endpoints": {namespace: app.url}})
+    call = asyncio.create_task(peer.call_in_steps(namespace, STEPS, on_progress=steps.append))
+    await eventually(lambda: len(steps) == STEPS - 1)  # while the last one isn't made yet
+    counting.gate.set()
+    assert await call == "done"
+    assert steps == list(range(STEPS))
+
+
+@CBOR
+async def test_a_peer_that_cancels_half_way_closes_the_connection_to_the_app(
+    shop: Client, app: CallbackServer, peer: JavaScriptPeer, namespace: str
+) -> None:
+    counting, steps = Counting(app), list[int]()
+    await shop.post("/register/", {"endpoints": {namespace: app.url}})
+    call = asyncio.create_task(peer.call_in_steps(namespace, STEPS, on_progress=steps.append))
+    await eventually(lambda: steps)
+    call.cancel()
+    await asyncio.wait([call])
+    async with asyncio.timeout(15):
+        await counting.closed.wait()
+
+
+async def test_a_peer_answers_an_app_in_steps(
+    shop: Client, peer: JavaScriptPeer, namespace: str
+) -> None:
+    await peer.register(namespace, does="count")
+    async with streamed(shop.http, f"/call/{namespace}/", {"params": [STEPS]}) as events:
+        told = [await anext(events) for _ in range(STEPS - 1)]  # while the last one isn't made yet
+        await peer.release()
+        *rest, result = [event async for event in events]
+    members = [{"args": [number], "kwargs": {"of": STEPS}} for number in range(STEPS)]
+    assert [event.data for event in [*told, *rest]] == members
+    assert [event.event for event in [*told, *rest]] == ["progress"] * STEPS
+    assert (result.event, result.data["result"]) == ("result", "done")
+
+
+@CBOR
+async def test_a_callback_gets_the_progress_of_a_peer(
+    shop: Client, app: CallbackServer, peer: JavaScriptPeer, namespace: str
+) -> None:
+    await peer.register(namespace, does="count")
+    await peer.release()
+    body = {"params": [5], "callback": app.url, "options": {"receive_progress": True}}
+    await shop.post(f"/call/{namespace}/", body, status=202)
+    [result] = await eventually(lambda: app.of_type("result"))
+    assert result["result"] == "done"
+    steps = [(step["sequence"], step["args"]) for step in app.of_type("progress")]
+    assert steps == [(number, [number]) for number in range(5)]
 
 
 @CBOR

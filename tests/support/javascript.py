@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from support.peers import ApplicationError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
 __all__ = ["ApplicationError", "JavaScriptPeer", "joined_by_javascript"]
@@ -30,6 +30,7 @@ class JavaScriptPeer:
         self._process = process
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._progress: dict[int, Callable[[Any], None]] = {}
         self._joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def call(self, procedure: str, /, *args: Any, **kwargs: Any) -> Any:
@@ -40,15 +41,32 @@ class JavaScriptPeer:
         Raises:
             ApplicationError: The call's error.
         """
-        request = {"uri": procedure, "args": args, "kwargs": kwargs}
+        return await self._call({"uri": procedure, "args": args, "kwargs": kwargs})
+
+    async def call_in_steps(
+        self, procedure: str, /, *args: Any, on_progress: Callable[[Any], None]
+    ) -> Any:
+        """As `call`; its progressive results are handed on as they come, each as a result is."""
+        request = {"uri": procedure, "args": args, "options": {"receive_progress": True}}
+        return await self._call(request, on_progress)
+
+    async def release(self) -> None:
+        """Have its `count` go on to the last step."""
+        await self._ask("release")
+
+    async def _call(
+        self, request: dict[str, Any], on_progress: Callable[[Any], None] | None = None
+    ) -> Any:
         number = next(self._numbers)
+        if on_progress is not None:
+            self._progress[number] = on_progress
         try:
-            result = await self._ask("call", number, **request)
+            return _shown(await self._ask("call", number, **request))
         except asyncio.CancelledError:
             await self._ask("cancel", call=number)
             raise
-        only = len(result["args"]) == 1 and not result["kwargs"]
-        return result["args"][0] if only else result
+        finally:
+            self._progress.pop(number, None)
 
     async def publish(
         self,
@@ -112,6 +130,9 @@ class JavaScriptPeer:
                 self.events.put_nowait(event)
             case {"invocation": invocation}:
                 self.invocations.put_nowait(invocation)
+            case {"progress": number, "step": step}:
+                if (take := self._progress.get(number)) is not None:
+                    take(_shown(step))
             case {"id": number, "answer": answer}:
                 if not (asked := self._waiting.pop(number)).done():
                     asked.set_result(answer)
@@ -121,6 +142,11 @@ class JavaScriptPeer:
                     asked.set_exception(failure)
             case _:
                 pass
+
+
+def _shown(result: dict[str, Any]) -> Any:
+    only = len(result["args"]) == 1 and not result["kwargs"]
+    return result["args"][0] if only else result
 
 
 @asynccontextmanager

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
+from support.clients import Client, plain_http
 from support.peers import CallResult, joined
 from support.servers import callback_server
 from support.waiting import eventually
+from wamp_bridge_server.bridge import Bridge
+from wamp_bridge_server.config import StoreConfig
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
-    from support.clients import Client
     from support.router import CrossbarRouter
     from support.servers import CallbackServer, Posted
+    from wamp_bridge_server.config import Config
 
 
 @pytest.fixture
@@ -26,10 +32,21 @@ def router_url(router: CrossbarRouter) -> str:
 
 
 @pytest.fixture
-async def procedure(router: CrossbarRouter, namespace: str) -> AsyncIterator[str]:
+def gate() -> asyncio.Event:
+    """What the procedure waits for when it has made its last step; open."""
+    made = asyncio.Event()
+    made.set()
+    return made
+
+
+@pytest.fixture
+async def procedure(
+    router: CrossbarRouter, namespace: str, gate: asyncio.Event
+) -> AsyncIterator[str]:
     async def count(wanted: int) -> AsyncIterator[Any]:
         for number in range(wanted):
             yield number
+        await gate.wait()
         yield CallResult("done")
 
     async with joined(router.url) as peer:
@@ -88,9 +105,10 @@ async def test_steps_that_are_refused_do_not_keep_the_outcome_back(
 
 
 async def test_steps_that_are_not_answered_do_not_keep_the_outcome_back_for_long(
-    shop: Client, procedure: str, monkeypatch: pytest.MonkeyPatch
+    shop: Client, procedure: str, gate: asyncio.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("wamp_bridge_server.services.asynchronous.POST_SECONDS", 0.2)
+    gate.clear()
 
     async def answering(posted: Posted) -> web.Response:
         if posted.document["type"] == "progress":
@@ -99,9 +117,42 @@ async def test_steps_that_are_not_answered_do_not_keep_the_outcome_back_for_long
 
     async with callback_server(answering) as server:
         call = await begin(shop, procedure, 3, server.url)
+        await eventually(lambda: server.of_type("progress"))
+        gate.set()
         await eventually(lambda: server.of_type("result"))
         assert len(server.of_type("progress")) == 1
         assert (await shop.get(f"/calls/{call}/"))["status"] == "succeeded"
+
+
+async def test_a_bridge_that_goes_down_keeps_the_outcome_and_drops_the_steps_before_it(
+    config: Config, procedure: str, tmp_path: Path
+) -> None:
+    async def answering(posted: Posted) -> web.Response:
+        if posted.document["type"] == "progress":
+            await asyncio.Event().wait()
+        return web.Response()
+
+    store = StoreConfig(url=f"sqlite:///{tmp_path}/store.db")
+    config = msgspec.structs.replace(config, grace=0.1, store=store)
+    async with callback_server(answering) as server:
+        async with asyncio.timeout(12), started(config) as shop:
+            call = await begin(shop, procedure, 2, server.url)
+            await eventually(lambda: server.of_type("progress"))
+            await shop.post(f"/call/{procedure}/", {"args": [0]})  # ends after the other one
+        async with started(config) as shop:
+            assert (await shop.get(f"/calls/{call}/"))["status"] == "succeeded"
+
+
+@asynccontextmanager
+async def started(config: Config) -> AsyncIterator[Client]:
+    bridge = Bridge(config)
+    await bridge.start()
+    try:
+        headers = {"Authorization": "Bearer token-of-shop"}
+        async with plain_http(bridge.url, headers=headers) as http:
+            yield Client(http)
+    finally:
+        await bridge.stop()
 
 
 async def test_progress_needs_somebody_to_take_it(shop: Client, procedure: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,12 @@ async def callee(router: CrossbarRouter, namespace: str) -> AsyncIterator[Callee
         await peer.register(f"{namespace}.count", made.count)
         await peer.register(f"{namespace}.wait", made.wait)
         yield made
+
+
+def asked(procedure: str, accept: str) -> bytes:
+    """A call as a client writes it that is about to go away."""
+    head = f"POST /call/{procedure}/ HTTP/1.1\r\nHost: bridge\r\nAccept: {accept}\r\n"
+    return f"{head}Authorization: Bearer token-of-shop\r\nContent-Length: 2\r\n\r\n{{}}".encode()
 
 
 async def all_of(events: AsyncIterator[Message]) -> list[Message]:
@@ -192,10 +199,7 @@ async def test_who_hangs_up_cancels_the_call_within_100_ms(
         host, port = bridge.url.removeprefix("http://").rstrip("/").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         callee.cancelled_at, callee.made = None, 0
-        writer.write(
-            f"POST /call/{namespace}.wait/ HTTP/1.1\r\nHost: bridge\r\nAccept: {accept}\r\n"
-            "Authorization: Bearer token-of-shop\r\nContent-Length: 2\r\n\r\n{}".encode()
-        )
+        writer.write(asked(f"{namespace}.wait", accept))
         await eventually(lambda: callee.made)
         left = time.monotonic()
         writer.transport.abort()
@@ -270,6 +274,32 @@ async def test_progress_that_is_not_read_ends_the_call_before_it_fills_memory(
     assert error.event == "error"
     assert error.data["status"] == 503
     assert "faster than the client reads" in error.data["detail"]
+
+
+async def test_a_client_that_reads_nothing_more_ends_the_call_while_it_is_written_to(
+    bridge: Bridge, router: CrossbarRouter, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps_of, "MAX_WAITING_BYTES", 100_000)
+    over = asyncio.Event()
+
+    async def flow() -> AsyncIterator[Any]:
+        try:
+            while True:
+                yield "x" * 10_000
+                await asyncio.sleep(0.001)  # so slowly that it is written step by step
+        finally:
+            over.set()
+
+    async with joined(router.url) as peer:
+        await peer.register(namespace, flow)
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.setblocking(False)
+            host, port = bridge.url.removeprefix("http://").rstrip("/").split(":")
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(client, (host, int(port)))
+            await loop.sock_sendall(client, asked(namespace, "text/event-stream"))
+            await asyncio.wait_for(over.wait(), 15)  # its own deadline is later
 
 
 async def test_what_json_lacks_ends_the_stream(

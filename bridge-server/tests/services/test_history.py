@@ -207,6 +207,10 @@ async def test_a_session_that_is_lost(
     assert numbers_of(app, "com.kept")[-3:] == [7, 8, 9]
 
 
+async def at_once(_app: str) -> None:
+    """Wait for nothing: what is taken is kept."""
+
+
 async def test_what_is_held_back_is_not_lost_where_another_gap_begins() -> None:
     store = await Store.open("sqlite:///:memory:")
     taken: list[int] = []
@@ -214,6 +218,7 @@ async def test_what_is_held_back_is_not_lost_where_another_gap_begins() -> None:
         store,
         lambda _app: DeliveryConfig(),
         lambda _app, event, _at: taken.append(event.publication),
+        at_once,
     )
     group = Table().put(endpoint("com.kept", "http://127.0.0.1:1/", 0.0)).group
     history.joined("shop")
@@ -265,6 +270,7 @@ async def taken() -> AsyncIterator[tuple[History, Group, list[int]]]:
         store,
         lambda _app: DeliveryConfig(),
         lambda _app, event, _at: numbers.append(event.publication),
+        at_once,
     )
     group = Table().put(endpoint("com.kept", "http://127.0.0.1:1/", 0.0)).group
     history.joined("shop")
@@ -287,6 +293,42 @@ async def test_what_is_held_back_waits_for_history_that_is_late(
     await eventually(lambda: numbers == [1, 2, 3])
     assert session.limits == [module.FIRST_READ] * 3
     assert group.held_back is None
+
+
+async def test_no_more_is_taken_than_can_be_kept() -> None:
+    store = await Store.open("sqlite:///:memory:")
+    numbers: list[int] = []
+    room = asyncio.Semaphore(0)
+
+    async def has_room(_app: str) -> None:
+        await room.acquire()
+
+    history = History(
+        store,
+        lambda _app: DeliveryConfig(),
+        lambda _app, event, _at: numbers.append(event.publication),
+        has_room,
+    )
+    group = Table().put(endpoint("com.kept", "http://127.0.0.1:1/", 0.0)).group
+    history.joined("shop")
+    assert history.hold_back(group)
+    assert group.held_back is not None
+    for number in (3, 4):
+        held = Event("com.kept", "exact", "com.kept", number, [], {}, Details())
+        group.held_back.append(held)
+    session = SlowSession(1, 2)
+    session.answers.set()
+    history.fill(cast("Session", session), group, 1)
+    for _ in range(3):
+        assert group.held_back
+        room.release()
+    await eventually(lambda: numbers == [1, 2, 3])
+    assert group.held_back
+    room.release()
+    await eventually(lambda: group.held_back is None)
+    assert numbers == [1, 2, 3, 4]
+    await history.close()
+    await store.close()
 
 
 async def test_what_is_held_back_waits_for_the_gap_that_began_last(
@@ -351,6 +393,7 @@ async def test_a_gap_that_was_not_filled_is_read_whole_by_the_next_session(*, no
         store,
         lambda _app: DeliveryConfig(history=5000),
         lambda _app, event, _at: numbers.append(event.publication),
+        at_once,
         clock=lambda: now[0],
     )
     group = Table().put(endpoint("com.kept", "http://127.0.0.1:1/", 0.0)).group

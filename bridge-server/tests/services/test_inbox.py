@@ -118,6 +118,20 @@ async def test_a_publication_is_kept_once(setting: Setting) -> None:
     assert setting.outbox.waiting == 2
 
 
+async def test_who_has_more_than_is_held_waits(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSE_NUMBER", 4)
+    monkeypatch.setattr(module, "MOST_NUMBER", 5)
+    names = [f"msg_{number}" for number in range(40)]
+    for name in names:
+        await setting.inbox.calm("shop")
+        setting.put(name)
+    await eventually(lambda: setting.inbox.waiting == 0)
+    assert await setting.kept() == names
+    assert setting.outbox.stocks["shop"].refused == 0
+
+
 async def test_what_can_not_be_kept_is_held_within_bounds(
     setting: Setting, monkeypatch: pytest.MonkeyPatch
 ) -> None:

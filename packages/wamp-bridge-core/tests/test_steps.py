@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from support.waiting import eventually_sync
+from support.waiting import eventually, eventually_sync
 from wamp_bridge.core import (
     Endpoint,
     InvocationDetails,
@@ -18,8 +19,8 @@ from wamp_bridge.core import (
     Response,
     WampBridgeBase,
     loads,
+    unless_gone,
     until_gone,
-    when_gone,
 )
 from wamp_bridge.core.testing import signed_request
 
@@ -28,7 +29,11 @@ if TYPE_CHECKING:
 
 
 def asking(*args: Any, **details: Any) -> Request:
-    envelope = InvocationEnvelope(Endpoint("com.f"), "com.f", args, {}, details)
+    return asking_for("com.f", *args, **details)
+
+
+def asking_for(procedure: str, *args: Any, **details: Any) -> Request:
+    envelope = InvocationEnvelope(Endpoint(procedure), procedure, args, {}, details)
     return signed_request(envelope, secrets=[])
 
 
@@ -134,10 +139,83 @@ async def test_lines_end_when_nobody_takes_them_though_the_next_one_takes_long()
         taken.append(line)
         gone.set()
     assert (taken, cancelled) == ([b"one"], [True])
-    request = Request("POST", "", {})
-    await when_gone(receive, request, lambda: taken.append(b"gone"))
+
+
+async def test_an_answer_that_nobody_waits_for_is_cancelled_once() -> None:
+    wamp, seen, gone = app(), list[Any](), asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    @wamp.rpc("com.f")
+    async def slow() -> None:
+        try:
+            gone.set()
+            await asyncio.Event().wait()
+        finally:
+            waiting.cancel()  # as some frameworks do to whoever waits for the answer
+            for _ in range(10):
+                await asyncio.sleep(0)
+            seen.append("rolled back")
+
+    request = asking_for("com.f")
+    waiting = asyncio.create_task(unless_gone(wamp.handle_async(request), receive))
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert seen == ["rolled back"]
     assert request.gone.is_set()
-    assert taken == [b"one", b"gone"]
+    gone.set()
+    assert await unless_gone(asyncio.Event().wait(), receive) is None
+
+
+async def test_a_handler_in_a_thread_learns_that_nobody_waits() -> None:
+    wamp, entered, seen = app(), threading.Event(), list[bool]()
+
+    @wamp.rpc("com.f")
+    def slow(details: InvocationDetails) -> None:
+        entered.set()
+        seen.append(eventually_sync(lambda: details.cancelled))
+
+    answering = asyncio.create_task(wamp.handle_async(asking_for("com.f")))
+    await asyncio.to_thread(entered.wait, 10)
+    answering.cancel()
+    await asyncio.wait([answering])
+    await eventually(lambda: seen == [True])
+
+
+async def test_what_goes_wrong_when_a_generator_is_closed_is_logged_and_harms_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    wamp = app()
+
+    @wamp.rpc("com.f")
+    def steps() -> Iterator[Any]:
+        try:
+            yield 1
+            yield object()
+        finally:
+            raise ValueError("no rollback")
+
+    answer = wamp.handle(asking(progress=True))
+    assert answer.lines is not None
+    next(answer.lines)
+    answer.lines.close()
+    assert caplog.text.count("ValueError: no rollback") == 1
+    assert kinds(wamp.handle(asking(progress=True))) == ["progress", "error"]
+
+    @wamp.rpc("com.g")
+    async def async_steps() -> AsyncIterator[Any]:
+        try:
+            yield 1
+        finally:
+            raise ValueError("nor here")
+
+    answer = await wamp.handle_async(asking_for("com.g", progress=True))
+    assert answer.async_lines is not None
+    async with aclosing(aiter(answer.async_lines)) as lines:
+        await anext(lines)
+    assert caplog.text.count("ValueError: nor here") == 1
 
 
 async def test_lines_that_come_to_their_end_are_all_taken() -> None:

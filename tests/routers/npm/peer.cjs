@@ -1,6 +1,7 @@
 // A client of another make, autobahn-js: `node peer.cjs URL REALM SERIALIZER`. It takes a request a
 // line on its input and gives an answer a line on its output, in JSON, in which bytes are
-// `{"bytes": BASE64}`. What arrives for it is told as `{"event": ...}` and `{"invocation": ...}`.
+// `{"bytes": BASE64}`. What arrives for it is told as `{"event": ...}` and `{"invocation": ...}`, and
+// the steps of a call as `{"progress": ID, "step": ...}`.
 const autobahn = require("autobahn");
 const readline = require("node:readline");
 
@@ -31,8 +32,18 @@ function tell(document) {
   process.stdout.write(`${JSON.stringify(written(document))}\n`);
 }
 
+let release;
+const released = new Promise((resolve) => (release = resolve));
+
 // What a procedure does; each gets the arguments and autobahn's details.
 const procedures = {
+  count: async ([wanted], kwargs, { progress }) => {
+    for (let number = 0; number < wanted; number += 1) {
+      if (number === wanted - 1) await released;
+      progress([number], { of: wanted });
+    }
+    return "done";
+  },
   echo: (args, kwargs) => new autobahn.Result(args, kwargs),
   fail: () => {
     throw new autobahn.Error("com.shop.sold_out", ["no more"], { left: 0 });
@@ -45,14 +56,19 @@ function who(details) {
   return { caller, caller_authid, publisher, publisher_authid, procedure, topic };
 }
 
+function result(value) {
+  if (!(value instanceof autobahn.Result)) return { args: [value], kwargs: {} };
+  return { args: value.args, kwargs: value.kwargs };
+}
+
 const calls = new Map();
 
 const actions = {
   call: async (session, { uri, args, kwargs, options }, id) => {
     calls.set(id, session.call(uri, read(args), read(kwargs), options));
-    const result = await calls.get(id).finally(() => calls.delete(id));
-    if (!(result instanceof autobahn.Result)) return { args: [result], kwargs: {} };
-    return { args: result.args, kwargs: result.kwargs };
+    const took = (step) => tell({ progress: id, step: result(step) });
+    const ended = calls.get(id).then(undefined, undefined, took);
+    return result(await ended.finally(() => calls.delete(id)));
   },
   cancel: (_, { call }) => {
     // In another mode it ends the connection over the answer that the router gives all the same.
@@ -69,9 +85,13 @@ const actions = {
   register: async (session, { uri, does, options }) => {
     const handler = (args, kwargs, details) => {
       tell({ invocation: { args: args || [], kwargs: kwargs || {}, details: who(details) } });
-      return procedures[does](args, kwargs);
+      return procedures[does](args, kwargs, details);
     };
     return (await session.register(uri, handler, options)).id;
+  },
+  release: () => {
+    release();
+    return null;
   },
   subscribe: async (session, { uri, options }) => {
     const handler = (args, kwargs, details) =>

@@ -7,6 +7,7 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
+from wamp_bridge_server.errors import ClientGone
 from wamp_bridge_server.http.answers import STREAM, stamp
 from wamp_bridge_server.http.forms import BY_MEDIA_TYPE
 from wamp_bridge_server.http.negotiation import weights
@@ -38,13 +39,20 @@ def event(name: str | None, data: bytes, identifier: str | int | None = None) ->
 
 
 async def opened(request: web.Request) -> web.StreamResponse:
-    """Begin to answer with events. What is raised after that is told by an `error` event."""
+    """Begin to answer with events. What is raised after that is told by an `error` event.
+
+    Raises:
+        ClientGone: The client went away before.
+    """
     response = web.StreamResponse(headers=HEADERS)
     response.content_type = MEDIA_TYPE
     response.charset = "utf-8"
     stamp(request, response)
     request[STREAM] = response
-    await response.prepare(request)
+    try:
+        await response.prepare(request)
+    except ConnectionError:
+        raise ClientGone from None
     return response
 
 

@@ -77,7 +77,10 @@ class FollowedTopic(web.StreamResponse):
     async def _send_all(self) -> None:
         stream = self._stream
         ready = event("ready", encode_json(stream.described()), stream.place)
-        await self._send(b"retry: %d\n" % RETRY_MS + ready)
+        # Together, or one who is cut off in between knows the place behind a gap, and not of it.
+        gap = stream.gap()
+        lost = b"" if gap is None else self._written(gap)
+        await self._send(b"retry: %d\n" % RETRY_MS + ready + lost)
         coming = asyncio.ensure_future(stream.next())
         try:
             while True:
@@ -91,8 +94,10 @@ class FollowedTopic(web.StreamResponse):
                 await self._send(self._written(came))
                 coming = asyncio.ensure_future(stream.next())
         finally:
-            coming.cancel()
-            await asyncio.gather(coming, return_exceptions=True)
+            # Not cancelled: a connection to the store that is left while it reads is lost to it.
+            stream.end()
+            await asyncio.wait((coming,))
+            coming.exception()  # of no concern any more
 
     async def _send(self, text: bytes) -> None:
         async with asyncio.timeout(SLOW_SECONDS):

@@ -57,7 +57,7 @@ class StreamedCalls:
         ask.app.permissions.check("call", procedure)
         response = await event_stream.opened(ask.request)
         numbers = count()
-        with Steps(self._room) as steps:
+        with Steps(self._room, failed=lambda: call.cancel()) as steps:  # noqa: PLW0108 - made below
 
             def progress(step: Result) -> None:
                 try:

@@ -55,7 +55,7 @@ class Arrivals:
         self._idle = asyncio.Event()
         self._idle.set()
         self._ours: Callable[[str], bool] | None = None
-        self._history = reconciler.history = History(store, policy_of, self._take)
+        self._history = reconciler.history = History(store, policy_of, self._take, inbox.calm)
 
     async def start(self) -> None:
         """Learn what the store knows of absences, before any session joins. Raises `StoreError`."""

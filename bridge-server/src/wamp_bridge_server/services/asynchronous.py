@@ -81,6 +81,7 @@ class _Running:
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     refused: StoreError | None = field(default_factory=lambda: StoreError("the bridge ends"))
     task: asyncio.Task[None] | None = None
+    reports: Reports | None = None
     cancelled: bool = False
     ended: bool = False
 
@@ -218,9 +219,11 @@ class AsynchronousCalls:
 
     async def close(self) -> None:
         """Cut what is under way. The store has it as such, and the next bridge ends it."""
-        tasks = [r.task for r in self._running.values() if r.task is not None and not r.ended]
-        for task in tasks:
-            task.cancel()
+        for running in self._running.values():
+            if running.task is not None and not running.ended:
+                running.task.cancel()
+            elif running.reports is not None:
+                running.reports.cut()  # its outcome is to be kept, and can't wait for them
         await self._persistence.close()
         left = [r.task for r in self._running.values() if r.task is not None]
         await asyncio.gather(*left, return_exceptions=True)
@@ -233,7 +236,7 @@ class AsynchronousCalls:
             await self._room.begin(record, settlement)
             running.refused = None
             running.begun.set()
-            reports = self._reports(running, request)
+            reports = running.reports = self._reports(running, request)
             try:
                 outcome = await self._outcome(running, request)
                 running.ended = True  # no cancel comes in from here on

@@ -25,7 +25,7 @@ from wamp_bridge_server.store import StoreError
 from wamp_bridge_server.tasks import lasting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from wamp_bridge_server.backends.base import Match, Session
     from wamp_bridge_server.config import DeliveryConfig
@@ -61,6 +61,7 @@ class History:
         store: Keeps until when each app's session was there.
         policy_of: How many events an app would have read.
         take: Takes an event of an app, and when it was published, in Unix seconds.
+        calm: Waits until not too much is taken for an app that isn't kept yet.
         clock: Unix seconds.
     """
 
@@ -69,11 +70,13 @@ class History:
         store: Store,
         policy_of: Callable[[str], DeliveryConfig],
         take: Callable[[str, Event, float | None], None],
+        calm: Callable[[str], Awaitable[None]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._policy_of = policy_of
         self._take = take
+        self._calm = calm
         self._clock = clock
         self._until: dict[str, float] = {}
         self._since: dict[str, float] = {}
@@ -163,7 +166,12 @@ class History:
         since = self._since.get(group.app, 0.0) - MARGIN_SECONDS
         for published, event in events:
             if published > since:
+                await self._calm(group.app)
                 self._take(group.app, event, published)
+        while group.held_back:
+            await self._calm(group.app)
+            if group.held_back:  # and they were not too many meanwhile
+                self._take(group.app, group.held_back.pop(0), None)
         self.let_go(group)
 
     async def _read(

@@ -48,6 +48,7 @@ class _Queue:
         self.size = 0
         self.paused = False
         self.again = False  # what comes first may be kept already
+        self.drained = asyncio.Event()  # since somebody began to wait for that
         self.task: asyncio.Task[None] | None = None
 
     def beyond(self, number: int, size: int) -> bool:
@@ -104,6 +105,13 @@ class Inbox:
             number, size = number + len(queue.waiting), size + queue.size
         return self._outbox.stocks[app].has_room(self._policy_of(app), number, size)
 
+    async def calm(self, app: str) -> None:
+        """Wait until not much of an app's is to be kept, for one who has more than a session."""
+        number, size = PAUSE_NUMBER // 2, PAUSE_BYTES // 2
+        while (queue := self._queues.get(app)) and queue.beyond(number, size):
+            queue.drained.clear()
+            await queue.drained.wait()
+
     def put(self, arrival: Arrival | EventRecord) -> None:
         """Have a delivery, or an event of a log, kept and then sent; or refuse it.
 
@@ -155,6 +163,7 @@ class Inbox:
             for arrival in batch:
                 queue.waiting.popleft()
                 queue.size -= _of(arrival)[2]
+            queue.drained.set()
             if queue.paused and not queue.beyond(PAUSE_NUMBER // 2, PAUSE_BYTES // 2):
                 queue.paused = False
                 self._pause(app, False)

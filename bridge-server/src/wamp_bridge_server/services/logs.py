@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 TAIL_NUMBER, TAIL_BYTES = 500, 1024 * 1024
 """How much of a log is in memory, too."""
 
+TAILS_BYTES = 64 * 1024 * 1024
+"""How much of all logs together."""
+
+_RECORD_BYTES = 600
+
 PAGE_NUMBER, PAGE_BYTES = 100, 1024 * 1024
 """How much is read at once from the store."""
 
@@ -54,6 +59,11 @@ class Log:
         self._tail_bytes = 0
         self._tail_from: float = newest  # all behind this one is in the tail
         self._waiters: set[asyncio.Event] = set()
+
+    @property
+    def weight(self) -> int:
+        """How much of memory it takes, in bytes."""
+        return self._tail_bytes + len(self._tail) * _RECORD_BYTES
 
     def place(self, seq: int) -> str:
         """A place in it, as streams tell it: `id` of an event."""
@@ -130,6 +140,7 @@ class Logs:
         self._clock = clock
         self.policy_of = policy_of
         self.by_id: dict[str, Log] = {}
+        self._weight = 0  # or less, where some have ended
 
     async def start(self) -> None:
         """Take in what the store kept. Raises `StoreError`."""
@@ -137,12 +148,12 @@ class Logs:
             self.by_id[record.id] = Log(record, newest)
 
     async def open(self, app: str, uri: str, match: Match) -> Log:
-        """Keep another log. Raises `StoreError`."""
+        """Keep a log of what none is known of. Raises `StoreError`."""
         record = LogRecord(
             id=new_id("log"), app=app, uri=uri, match=match, created_at=self._clock.time()
         )
-        await self._store.events.open(record)
-        made = self.by_id[record.id] = Log(record, 0)
+        record = await self._store.events.open(record)
+        made = self.by_id[record.id] = Log(record, record.floor)
         return made
 
     async def end(self, ended: Log) -> None:
@@ -158,9 +169,10 @@ class Logs:
         known = log.in_memory(seq)
         if known is not None:
             return known
-        found = await self._store.events.after(
+        found, floor = await self._store.events.after(
             log.record.id, seq, number=PAGE_NUMBER, size=PAGE_BYTES
         )
+        log.floor = max(log.floor, floor)  # also where who deletes is about to say so
         if found:
             log.newest = max(log.newest, found[-1].seq)
         return found
@@ -180,11 +192,14 @@ class Logs:
             into = self.by_id.get(event.log)
             if into is None:
                 continue  # ended meanwhile
+            before = into.weight
             if record is not None:
                 into.add(record)
             elif again:
                 into.forget_tail()
+            self._weight += into.weight - before
             told.add(into)
+        self._bound_tails()
         for each in told:
             each.tell()
 
@@ -199,7 +214,20 @@ class Logs:
                 gone, floors = await self._store.events.trim(room)
                 self._raise_floors(floors)
 
+    def _bound_tails(self) -> None:
+        """Forget of what is in memory that of the logs which are quiet for longest."""
+        if self._weight <= TAILS_BYTES:
+            return
+        logs = sorted(self.by_id.values(), key=lambda log: log.newest)
+        self._weight = sum(each.weight for each in logs)
+        for each in logs:
+            if self._weight <= TAILS_BYTES:
+                break
+            self._weight -= each.weight
+            each.forget_tail()
+
     def _raise_floors(self, floors: Mapping[str, int]) -> None:
         for identifier, floor in floors.items():
             if identifier in self.by_id:
-                self.by_id[identifier].floor = floor
+                log_of = self.by_id[identifier]
+                log_of.floor = max(log_of.floor, floor)

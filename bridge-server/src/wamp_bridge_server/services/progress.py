@@ -62,6 +62,10 @@ class Reports:
             self._task.cancel()
             await asyncio.wait([self._task])
 
+    def cut(self) -> None:
+        """Post no more; who waits for that to end goes on."""
+        self._task.cancel()
+
     async def _post_all(self) -> None:
         with self._steps as steps:
             while (body := await steps.take_one()) is not None:

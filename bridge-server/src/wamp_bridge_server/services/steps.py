@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 from wamp_bridge_server.errors import Problem, Unavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
 MAX_WAITING_BYTES: Final = 4 * 1024 * 1024
@@ -29,10 +30,16 @@ class Steps:
     """The steps of one call that wait to be read. A context manager, which lets go of them.
 
     Where more wait than may, there will be no more: `take` then raises, and drops what waits.
+
+    Args:
+        room: What it has together with others.
+        failed: Called when there will be no more, which nobody who is still busy reading learns
+            from `take`.
     """
 
-    def __init__(self, room: StepRoom) -> None:
+    def __init__(self, room: StepRoom, failed: Callable[[], object] = lambda: None) -> None:
         self._room = room
+        self._failed = failed
         self._texts: deque[bytes] = deque()
         self._taken = 0
         self._problem: Problem | None = None
@@ -74,6 +81,7 @@ class Steps:
             self._problem = problem
             self.end()
             self.drop()
+            self._failed()
 
     def end(self) -> None:
         """Take no more; what waits is still there to be read."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from wamp_bridge_server.services.apps import App, Apps
     from wamp_bridge_server.services.logs import Log, Logs
     from wamp_bridge_server.services.reconciler import Reconciler
-    from wamp_bridge_server.services.table import Group, Table
+    from wamp_bridge_server.services.table import Group, Key, Table
     from wamp_bridge_server.store import EventRecord
 
 SETTLE_SECONDS = 5.0
@@ -82,6 +82,15 @@ class Stream:
         state = "live" if held else "pending"
         return {"topic": record.uri, "match": record.match, "state": state, "reason": reason}
 
+    def gap(self) -> Gap | None:
+        """What was lost to it, where that is not told yet."""
+        if self._lost is None and not self.log.has_all_behind(self._seq):
+            self._lost, self._seq = self.place, self.log.floor
+        if self._lost is None:
+            return None
+        asked, self._lost = self._lost, None
+        return Gap(self.place, asked)
+
     async def next(self) -> Gap | list[EventRecord] | None:
         """Wait for what comes next: events, or that some were lost; None where it has ended.
 
@@ -89,11 +98,8 @@ class Stream:
             StoreError: What is kept can't be read now.
         """
         while not (self.ended or self.log.ended):
-            if self._lost is None and not self.log.has_all_behind(self._seq):
-                self._lost, self._seq = self.place, self.log.floor
-            if self._lost is not None:
-                asked, self._lost = self._lost, None
-                return Gap(self.place, asked)
+            if (gap := self.gap()) is not None:
+                return gap
             self._news.clear()
             before = self._seq
             events = await self._streams.logs.behind(self.log, before)
@@ -143,6 +149,8 @@ class Streams:
         self._most = most
         self._open: dict[Log, set[Stream]] = defaultdict(set)
         self._by_app: Counter[str] = Counter()
+        self._changes: Counter[str] = Counter()
+        self._credentials: dict[str, bytes] = {}
         self._ends_at: dict[Log, float] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._closed = False
@@ -204,13 +212,19 @@ class Streams:
         """
         app.permissions.check("subscribe", topic, match)
         self._check_room(app)
+        changes = self._changes[app.name]
         async with self._locks[app.name]:
-            followed = await self._followed(app, topic, match)
             self._check_room(app)
-            group = self._table.follow(followed.record)
+            followed = await self._followed(app, topic, match)
+            if changes != self._changes[app.name]:
+                raise Unavailable("The configuration of this app has just changed.")
+            self._check_room(app)
+            group = self._table.groups[_key(followed)]
             stream = Stream(self, app, followed, group)
             self._open[followed].add(stream)
             self._by_app[app.name] += 1
+            if app.name not in self._credentials:
+                self._credentials[app.name] = app.credentials(self._clock.time())
             self._ends_at.pop(followed, None)
             if place:
                 stream.resume(place)
@@ -248,7 +262,8 @@ class Streams:
 
         What it may not follow any more is let go of.
         """
-        ours = [each for each in self.logs.by_id.values() if each.record.app == app.name]
+        self._changes[app.name] += 1
+        ours = self._logs_of(app.name)
         self._end_streams(ours)
         for each in ours:
             try:
@@ -276,22 +291,41 @@ class Streams:
             raise Unavailable("The bridge has as many streams open as it takes.")
 
     async def _followed(self, app: App, topic: str, match: Match) -> Log:
-        """The log of a topic, a new one where there is none; the app's lock is held."""
+        """The log of a topic, a new one where there is none; the app's lock is held.
+
+        A new one ends at once where no stream is opened.
+        """
         group = self._table.groups.get((app.name, "topic", topic, match))
         known = self.logs.by_id.get(group.log.id) if group is not None and group.log else None
         if known is not None and not known.ended:
             return known
         if known is not None:
             await self._end(known)
-        ours = sum(each.record.app == app.name for each in self.logs.by_id.values())
+        ours = len(self._logs_of(app.name))
         if ours >= app.config.streams.topics:
             raise Unavailable(f"This app follows {ours} topics already.")
-        return await self.logs.open(app.name, topic, match)
+        made = await self.logs.open(app.name, topic, match)
+        self._table.follow(made.record)
+        self._ends_at[made] = self._clock.time()  # where the request is refused all the same
+        return made
 
     async def _watch(self) -> None:
         while True:
             await self._clock.sleep(_CHECK_SECONDS)
+            self._end_expired()
             await self._end_those_due()
+
+    def _end_expired(self) -> None:
+        """Have those ask anew whose app has lost a token or secret that was good for a time."""
+        now, known = self._clock.time(), self._credentials
+        following = [app for name, app in self._apps.by_name.items() if self._by_app[name]]
+        self._credentials = {app.name: app.credentials(now) for app in following}
+        for name, credentials in self._credentials.items():
+            if known.get(name, credentials) != credentials:
+                self._end_streams(self._logs_of(name))
+
+    def _logs_of(self, app: str) -> list[Log]:
+        return [each for each in self.logs.by_id.values() if each.record.app == app]
 
     async def _end_those_due(self) -> None:
         now = self._clock.time()
@@ -307,7 +341,7 @@ class Streams:
     async def _end(self, followed: Log) -> None:
         """Follow a topic no longer, and forget its events. Raises `StoreError`."""
         record = followed.record
-        group = self._table.groups.get((record.app, "topic", record.uri, record.match))
+        group = self._table.groups.get(_key(followed))
         if group is not None and not followed.ended:
             log.info("not followed any more", app=record.app, topic=record.uri)
         await self.logs.end(followed)
@@ -315,3 +349,9 @@ class Streams:
         if group is not None:
             group.log = None
             self._reconciler.touch([group])
+
+
+def _key(followed: Log) -> Key:
+    """The group of a log."""
+    record = followed.record
+    return record.app, "topic", record.uri, record.match

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, insert, select, update
 
+from wamp_bridge_server.store import dialects
 from wamp_bridge_server.store.arrivals import new_publications
 from wamp_bridge_server.store.records import EventRecord, LogRecord
 from wamp_bridge_server.store.schema import event_logs, events
@@ -55,20 +56,26 @@ class EventLogs:
             logs = [LogRecord(**row) for row in rows.mappings()]
         return [(log, ends.get(log.id, log.floor)) for log in logs]
 
-    async def open(self, log: LogRecord) -> None:
-        """Keep a log from now on."""
-        await self._commits.submit(_open, log)
+    async def open(self, log: LogRecord) -> LogRecord:
+        """Keep a log from now on; the one that is kept, be it one that was there before.
+
+        One can be there that nobody knows of: a commit can fail that was made.
+        """
+        return await self._commits.submit(_open, log)
 
     async def append(self, records: Sequence[EventRecord]) -> list[EventRecord | None]:
         """Keep events, in this order; on the disk when it returns.
 
         Returns:
-            Each with its `seq`; None for one whose publication its log had before.
+            Each with its `seq`; None for one whose publication its log had before, or whose log
+            has ended.
         """
         return await self._commits.submit(_append, records)
 
-    async def after(self, log: str, seq: int, *, number: int, size: int) -> list[EventRecord]:
-        """Events of a log, the oldest first.
+    async def after(
+        self, log: str, seq: int, *, number: int, size: int
+    ) -> tuple[list[EventRecord], int]:
+        """Events of a log, the oldest first, and its floor: which of them were deleted by then.
 
         Args:
             log: Which.
@@ -92,7 +99,9 @@ class EventLogs:
                 .where(events.c.log == log, events.c.seq > seq, events.c.seq <= last)
                 .order_by(events.c.seq)
             )
-            return [EventRecord(**{name: getattr(row, name) for name in _FIELDS}) for row in rows]
+            kept = [EventRecord(**{name: getattr(row, name) for name in _FIELDS}) for row in rows]
+            floor = select(event_logs.c.floor).where(event_logs.c.id == log)
+            return kept, (await connection.execute(floor)).scalar_one_or_none() or 0
 
     async def trim(self, room: Room) -> tuple[int, dict[str, int]]:
         """Delete some of what an app has too much of.
@@ -107,20 +116,29 @@ class EventLogs:
         return await self._commits.submit(_end, (log, number))
 
 
-async def _open(connection: AsyncConnection, logs: Sequence[LogRecord]) -> list[None]:
-    await connection.execute(insert(event_logs), [dataclasses.asdict(log) for log in logs])
-    return [None] * len(logs)
+async def _open(connection: AsyncConnection, logs: Sequence[LogRecord]) -> list[LogRecord]:
+    new = dialects.insert(connection, event_logs).on_conflict_do_nothing()
+    await connection.execute(new, [dataclasses.asdict(log) for log in logs])
+    columns = event_logs.c
+    answers = []
+    for log in logs:
+        same = (columns.app == log.app, columns.uri == log.uri, columns.match == log.match)
+        rows = await connection.execute(select(event_logs).where(*same))
+        answers.append(LogRecord(**rows.mappings().one()))
+    return answers
 
 
 async def _append(
     connection: AsyncConnection, batches: Sequence[Sequence[EventRecord]]
 ) -> list[list[EventRecord | None]]:
     records = list(itertools.chain.from_iterable(batches))
-    wanted = {(record.log, record.publication): record for record in reversed(records)}
+    ids = select(event_logs.c.id).where(event_logs.c.id.in_({record.log for record in records}))
+    logs = set((await connection.execute(ids)).scalars())  # others ended; theirs would stay forever
+    wanted = {_key(record): record for record in reversed(records) if record.log in logs}
     new = await new_publications(
         connection, {key: record.created_at for key, record in wanted.items()}
     )
-    fresh = [record for record in records if wanted[_key(record)] is record and _key(record) in new]
+    fresh = [each for each in records if wanted.get(_key(each)) is each and _key(each) in new]
     numbers = {}
     if fresh:
         # Which of them has which number is told by their keys, whatever order they come back in.
@@ -130,7 +148,7 @@ async def _append(
     answers = iter(
         [
             dataclasses.replace(record, seq=numbers[_key(record)])
-            if wanted[_key(record)] is record and _key(record) in numbers
+            if wanted.get(_key(record)) is record and _key(record) in numbers
             else None
             for record in records
         ]

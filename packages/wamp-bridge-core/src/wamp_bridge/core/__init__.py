@@ -6,7 +6,7 @@ own, as `wamp_bridge.adapters.flask`.
 """
 
 from wamp_bridge.core._announce import Announcer
-from wamp_bridge.core._asgi import until_gone, when_gone
+from wamp_bridge.core._asgi import unless_gone, until_gone
 from wamp_bridge.core._async_app import AsyncWampBridgeBase
 from wamp_bridge.core._async_client import AsyncBridge
 from wamp_bridge.core._binding import Parameters
@@ -198,6 +198,6 @@ __all__ = [
     "parse_envelope",
     "run_awaiting",
     "unescape_segment",
+    "unless_gone",
     "until_gone",
-    "when_gone",
 ]

@@ -4,28 +4,43 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, MutableMapping
-
-    from wamp_bridge.core._messages import Request
+    from collections.abc import (
+        AsyncGenerator,
+        AsyncIterable,
+        Awaitable,
+        Callable,
+        Coroutine,
+        MutableMapping,
+    )
 
     Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
+_T = TypeVar("_T")
 
-async def when_gone(receive: Receive, request: Request, then: Callable[[], object]) -> None:
-    """Do something when the bridge has closed the connection; until then, wait.
+
+async def unless_gone(answering: Coroutine[Any, Any, _T], receive: Receive) -> _T | None:
+    """The answer to a request; None where the bridge closes the connection before.
+
+    What makes the answer is cancelled then: once, so that it can wait while it cleans up. It runs
+    in a task of its own, for some frameworks cancel whoever waits again and again.
 
     Args:
+        answering: Makes the answer.
         receive: ASGI's. All else that comes is more of a body that is too long, and is left where
             it is.
-        request: What it waits for an answer to; is `gone` then.
-        then: What is to be done.
     """
-    if (await receive())["type"] == "http.disconnect":
-        request.gone.set()
-        then()
+    making = asyncio.ensure_future(answering)
+    leaving = asyncio.ensure_future(_gone_next(receive, making))
+    try:
+        await asyncio.wait([making])
+    finally:
+        leaving.cancel()
+        _cancel(making)
+        await asyncio.wait([leaving, making])
+    return None if making.cancelled() else making.result()
 
 
 async def until_gone(lines: AsyncIterable[bytes], receive: Receive) -> AsyncGenerator[bytes, None]:
@@ -48,7 +63,7 @@ async def until_gone(lines: AsyncIterable[bytes], receive: Receive) -> AsyncGene
         await making
     finally:
         leaving.cancel()
-        making.cancel()
+        _cancel(making)
         await asyncio.wait([leaving, making])
 
 
@@ -64,7 +79,18 @@ async def _make(lines: AsyncIterable[bytes], waiting: asyncio.Queue[bytes | None
         waiting.put_nowait(None)
 
 
-async def _gone(receive: Receive, making: asyncio.Future[None]) -> None:
+async def _gone_next(receive: Receive, making: asyncio.Task[Any]) -> None:
+    if (await receive())["type"] == "http.disconnect":
+        _cancel(making)
+
+
+async def _gone(receive: Receive, making: asyncio.Task[Any]) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    making.cancel()
+    _cancel(making)
+
+
+def _cancel(making: asyncio.Task[Any]) -> None:
+    """Cancel it once: a second time would cut short what it does to end well."""
+    if not making.cancelling():
+        making.cancel()

@@ -208,10 +208,14 @@ class Dispatcher:
                 return Response(200, _STREAMED, async_lines=AsyncLines(step, run))
             if not isinstance(step, HandlerCall):
                 return step
-            with step:
-                value = step() if step.handler.is_async else await run(step)
-                waiting = _awaiting(value, step)
-                step.value = value if waiting is None else await waiting()
+            try:
+                with step:
+                    value = step() if step.handler.is_async else await run(step)
+                    waiting = _awaiting(value, step)
+                    step.value = value if waiting is None else await waiting()
+            except asyncio.CancelledError:
+                request.gone.set()  # for a handler in a thread, which goes on
+                raise
         raise AssertionError("the flow ends with a response")
 
     def _flow(self, request: Request) -> Iterator[HandlerCall | Stepping | Response]:

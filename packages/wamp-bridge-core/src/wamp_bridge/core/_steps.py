@@ -10,6 +10,7 @@ import asyncio
 import inspect
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 
 from wamp_bridge.core._callables import is_cancelled, is_on_a_loop
@@ -18,7 +19,7 @@ from wamp_bridge.core._json import AROUND, dumps
 from wamp_bridge.core._messages import CallResult
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Iterator
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -102,7 +103,8 @@ class Stepping:
             with _Step(self) as step:
                 step.value = next(self.steps)
             if self.ended:
-                self.steps.close()
+                with self._cleaning_up():
+                    self.steps.close()
         return step.line
 
     async def advance_async(self) -> bytes | None:
@@ -112,13 +114,14 @@ class Stepping:
         with _Step(self) as step:
             step.value = await anext(self.steps)
         if self.ended:
-            await self.steps.aclose()
+            with self._cleaning_up():
+                await self.steps.aclose()
         return step.line
 
     def close(self) -> None:
         """Have a synchronous one clean up after itself: `GeneratorExit` where it stands."""
         self._leave()
-        with self._lock, self.within():
+        with self._lock, self._cleaning_up():
             self.ended = True
             self.steps.close()
 
@@ -126,12 +129,21 @@ class Stepping:
         """Have an asynchronous one clean up after itself."""
         self._leave()
         self.ended = True
-        with self.within():
+        with self._cleaning_up():
             await self.steps.aclose()
 
     def _leave(self) -> None:
         if not self.ended:
             self._left()
+
+    @contextmanager
+    def _cleaning_up(self) -> Iterator[None]:
+        """Within, its end is made known to it. What goes wrong then is logged, for nobody waits."""
+        try:
+            with self.within():
+                yield
+        except Exception as error:  # noqa: BLE001 - whatever a handler raises
+            self.failed(error, False)
 
 
 class _Step:

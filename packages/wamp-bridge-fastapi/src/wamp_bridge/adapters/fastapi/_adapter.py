@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import anyio
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -94,14 +94,18 @@ class WampBridge(SettledBridge):
         return await self._dispatch(request, request.path_params["path"])
 
     async def _dispatch(self, request: Request, path: str) -> Response:
-        answer = core.Response(400)  # for one who has gone, and reads nothing
+        answer = None
         with suppress(ClientDisconnect):
             asked = await to_core_request(request, path, self.core_dispatcher.max_body)
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(core.when_gone, request.receive, asked, tasks.cancel_scope.cancel)
-                answer = await self.handle_async(asked, run_sync=run_in_threadpool)
-                tasks.cancel_scope.cancel()
-        return to_starlette_response(answer, request)
+            answering = self.handle_async(asked, run_sync=run_in_thread)
+            answer = await core.unless_gone(answering, request.receive)
+        # Who has gone reads nothing.
+        return to_starlette_response(answer or core.Response(400), request)
+
+
+async def run_in_thread(function: Callable[[], Any]) -> Any:
+    """Run a function in the thread pool. It has its place there to its end, whoever goes away."""
+    return await asyncio.shield(asyncio.ensure_future(run_in_threadpool(function)))
 
 
 async def to_core_request(request: Request, path: str, max_body: int) -> core.Request:
