@@ -82,7 +82,8 @@ def test_of_another_store(tmp_path):
 
 
 def test_that_is_innocent(tmp_path):
-    (tmp_path / "bridge.db").write_text("com.shop.token sha256:" + 64 * "0")
+    columns = "reg_01m85ks98ty7xhe8r7kgnzcg9k" "shop" "procedure" "=*"
+    (tmp_path / "bridge.db").write_text("com.shop.token sha256:" + 64 * "0" + " " + columns)
     structlog.get_logger().info("asked", request_id="req_01m84ybftk7xgdtw8b16yapq2")
 """
 

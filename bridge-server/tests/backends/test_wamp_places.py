@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import socket
 from typing import TYPE_CHECKING
 
 import pytest
+from autobahn.wamp.message import Challenge
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -19,7 +21,8 @@ from support.scripted_router import HURRIED, scripted_router
 from support.waiting import eventually
 from wamp_bridge_server.backends.base import WampError
 from wamp_bridge_server.backends.opening import identities_of, open_backend, realms_of
-from wamp_bridge_server.backends.wamp import WampBackend
+from wamp_bridge_server.backends.wamp import Identity, WampBackend
+from wamp_bridge_server.backends.wamp.authentication import BadChallenge, Login
 from wamp_bridge_server.backends.wamp.scram import Scram
 from wamp_bridge_server.config import AppConfig, RouterAuth, RouterConfig, TlsConfig
 from wamp_bridge_server.devrouter import ANYTHING
@@ -168,14 +171,19 @@ def challenge(scram: Scram, **changed: object) -> dict[str, object]:
         {"iterations": 10**12},
         {"kdf": "argon2id-13", "iterations": 10**6, "memory": 10**6},
         {"kdf": "argon2id-13", "iterations": 1},
+        {"kdf": "argon2id-13", "iterations": 1, "memory": -1},
+        {"kdf": "argon2id-13", "iterations": 2**40},
+        {"kdf": "pbkdf2", "memory": math.inf},
+        {"salt": []},
         {"kdf": "rot13"},
     ],
     ids=str,
 )
 def test_a_challenge_that_is_none_is_not_answered(changed: dict[str, object]) -> None:
-    scram = Scram("shop", "s3cret")
-    with pytest.raises(ValueError, match=r".") as raised:
-        scram.answer(challenge(scram, **changed))
+    login = Login(Identity("scram", "shop", secret="s3cret"))
+    extra = challenge(login._scram or Scram("", ""), **changed)
+    with pytest.raises(BadChallenge) as raised:
+        login.answer(Challenge("scram", extra))
     assert "s3cret" not in str(raised.value)
 
 

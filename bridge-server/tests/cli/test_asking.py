@@ -7,7 +7,9 @@ import importlib
 import json
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -15,7 +17,16 @@ from click.testing import CliRunner
 
 from support.bridges import SECRET, token_of
 from support.waiting import eventually_sync
-from wamp_bridge.core import ApplicationError, CallTimeout, NoSuchProcedure
+from wamp_bridge.core import (
+    ApplicationError,
+    BridgeUnreachable,
+    CallTimeout,
+    NoSuchProcedure,
+    Registry,
+    Settings,
+    Unavailable,
+)
+from wamp_bridge_server.cli import _serving
 from wamp_bridge_server.cli._asking import named, value
 
 if TYPE_CHECKING:
@@ -104,6 +115,28 @@ def test_a_command_serves_a_procedure_and_others_call_it(
         peer.call("com.x.y")
 
 
+def test_what_a_command_leaves_behind_holds_nobody_up(
+    start: Start, tmp_path: Path, bridge_url: str, peer: Bridge
+) -> None:
+    environ = {"WAMP_BRIDGE_URL": bridge_url, "WAMP_BRIDGE_TOKEN": token_of("shop")}
+    line = ("sh", "-c", 'eval "$0"')
+    serving = start("register", "com.sh.x", "--argv", "--", *line, **environ)
+    eventually_sync(lambda: "com.sh.x is live" in serving.err)
+
+    assert peer.call("com.sh.x", [r"printf '\000\001\377'"]) == b"\x00\x01\xff"
+    with pytest.raises(ApplicationError, match="embedded null byte"):
+        peer.call("com.sh.x", ["echo a\0b"])
+    behind = "sleep 60 & "  # which keeps standard output open
+    with pytest.raises(CallTimeout):
+        peer.call("com.sh.x", [behind], timeout=0.5)
+    with ThreadPoolExecutor() as pool:
+        called = pool.submit(peer.call, "com.sh.x", [f"{behind} touch begun"])
+        eventually_sync((tmp_path / "begun").exists)
+        assert serving.end(signal.SIGINT) == 0
+        with pytest.raises(Unavailable, match="sh was ended"):
+            called.result()
+
+
 def test_events_are_printed_as_they_come(
     start: Start, run: Run, tmp_path: Path, bridge_url: str, shop: Bridge
 ) -> None:
@@ -145,6 +178,9 @@ def _said(lines: list[str], text: str) -> bool:
         (("call", "com.x", "-k", "x"), "Error: 'x' is not of the form NAME=VALUE"),
         (("call", "com..x", "--url", "http://h/", "--token", "env:T"), "Error: "),
         (("publish", "com.x", "--token", "env:NONE"), "Error: Invalid value for --token: "),
+        (("register", "a b", "--", "cat"), "Error: 'a b' holds white space"),
+        (("register", "", "--", "cat"), "Error: a WAMP URI must be"),
+        (("subscribe", "com..x", "--match", "prefix"), "Error: 'com..x' has an empty component"),
         (("register", "com.x"), "Error: there is no command"),
         (("subscribe", "com.x", "--listen", "here"), "Error: Invalid value for --listen: "),
     ],
@@ -161,6 +197,36 @@ def test_an_unreachable_bridge_is_no_bad_usage(run: Run, arguments: tuple[str, .
     ended = run(arguments[0], *where, *arguments[1:], T="t")
     assert ended.status == 1
     assert "could not be reached" in ended.err[-1]
+
+
+def test_how_it_stands_is_told_where_that_is_new(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(_serving, "_RENEWAL_SECONDS", 0.001)
+    settings = Settings(url="http://127.0.0.1:1/", token="t")
+    serving = _serving.Serving(settings, Registry(), "127.0.0.1:0", None)
+    away = BridgeUnreachable("it is away")
+    taken = SimpleNamespace(uri="com.x", state="refused", reason="it is taken")
+    live = SimpleNamespace(uri="com.x", state="live", reason=None)
+    coming = iter([live, live, away, away, taken, taken, live])
+
+    def hold(_bridge: Bridge, _url: str) -> list[object]:
+        entry = next(coming, None)
+        if entry is None:
+            serving.stopped.set()
+        if isinstance(entry, Exception):
+            raise entry
+        return [entry or live]
+
+    released: list[str] = []
+    serving.run(settings, "http://h/", hold, lambda _, url: released.append(url))
+    assert capsys.readouterr().err.splitlines() == [
+        "com.x is live",
+        "wamp-bridge: not renewed: it is away",
+        "com.x is refused: it is taken",
+        "com.x is live",
+    ]
+    assert released == ["http://h/"]
 
 
 def test_values_are_json_or_texts() -> None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from support.waiting import eventually
+from wamp_bridge_server.services import directory, recall
 
 if TYPE_CHECKING:
     import httpx
 
     from support.clients import Client
     from support.servers import CallbackServer
+    from wamp_bridge_server.bridge import Bridge
 
 
 async def listed(client: Client, kind: str, prefix: str = "com.", **query: Any) -> dict[str, Any]:
@@ -81,6 +89,33 @@ async def test_a_bad_page_is_refused(shop: Client) -> None:
     response = await shop.http.get("/procedures/")
     assert response.json()["procedures"] is not None
     assert (await shop.http.post("/procedures/", json={})).status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/procedures/", "/topics/", "/topics/com.x/history/"])
+async def test_who_hangs_up_has_the_router_asked_no_more(
+    bridge: Bridge, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    ends: list[str] = []
+
+    async def asked_for_long(*_: object) -> None:
+        ends.append("")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ends[-1] = "given up"
+            raise
+
+    monkeypatch.setattr(directory.Directory, "page", asked_for_long)
+    monkeypatch.setattr(recall.Recall, "events", asked_for_long)
+    url = urlsplit(bridge.url)
+    _, writer = await asyncio.open_connection(url.hostname, url.port)
+    writer.write(
+        f"GET {path} HTTP/1.1\r\nHost: bridge\r\nAuthorization: Bearer token-of-shop\r\n"
+        "\r\n".encode()
+    )
+    await eventually(lambda: ends)
+    writer.transport.abort()
+    await eventually(lambda: ends == ["given up"])
 
 
 async def test_it_is_for_apps_alone(anonymous: httpx.AsyncClient) -> None:

@@ -80,6 +80,29 @@ def test_each_operation_has_a_name_of_its_own_and_who_may_ask() -> None:
     assert all("security" in operation for _, _, operation in operations())
 
 
+def schemas(part: Any) -> Iterator[dict[str, Any]]:
+    """What looks like a schema in a part of the document."""
+    if isinstance(part, dict):
+        if isinstance(part.get("type"), str):
+            yield part
+        part = [*part.values()]
+    for member in part if isinstance(part, list) else ():
+        yield from schemas(member)
+
+
+def test_generators_are_told_what_they_ask_for() -> None:
+    described = [*schemas(DOCUMENT["components"]["schemas"]), *schemas(DOCUMENT["paths"])]
+    for schema in described:
+        if schema["type"] == "array":
+            assert "items" in schema
+        if schema["type"] == "object":
+            assert {"properties", "additionalProperties"} & set(schema)
+        assert not [
+            name for name, each in schema.get("properties", {}).items() if "default" in each
+        ]
+    assert len([each for each in described if each["type"] == "object"]) > 20
+
+
 def test_each_reference_leads_somewhere() -> None:
     for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(DOCUMENT)):
         place: Any = DOCUMENT

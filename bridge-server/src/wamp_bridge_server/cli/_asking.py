@@ -17,8 +17,10 @@ from wamp_bridge.core import (
     BridgeError,
     ConfigurationError,
     InvalidJSON,
+    InvalidURI,
     InvalidValue,
     Settings,
+    check_uri,
     dumps,
     loads,
 )
@@ -27,6 +29,8 @@ from wamp_bridge_server.config import checks, read_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from wamp_bridge.core import Match
 
     F = TypeVar("F", bound=Callable[..., None])
 
@@ -97,6 +101,14 @@ def asked(settings: Settings) -> Iterator[Bridge]:
             raise Refusal(str(error)) from error
         except BridgeError as error:
             raise Failure(told(error)) from error
+
+
+def check_name(name: str, match: Match) -> None:
+    """Refuse a name that is no URI and no pattern, whatever prefix it gets. Raises `Refusal`."""
+    try:
+        check_uri(name.removeprefix("."), match)  # with that dot no prefix goes before it
+    except InvalidURI as error:
+        raise Refusal(str(error)) from error
 
 
 def told(error: BridgeError) -> str:

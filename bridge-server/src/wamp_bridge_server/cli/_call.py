@@ -13,7 +13,9 @@ from wamp_bridge_server.cli._asking import asked, asking, named, put, settings_o
 @click.argument("procedure")
 @click.argument("arguments", metavar="[ARG]...", nargs=-1)
 @click.option("-k", "keywords", metavar="NAME=VALUE", multiple=True, help="A keyword argument.")
-@click.option("--timeout", type=float, metavar="SECONDS", help="How long the call may take.")
+@click.option(
+    "--timeout", type=float, metavar="SECONDS", help="How long the call may take. [default: 10]"
+)
 @click.option("--full", is_flag=True, help='Print {"args": [...], "kwargs": {...}}.')
 @asking
 def command(

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
@@ -23,12 +23,12 @@ from wamp_bridge.core import (
     current_details,
     current_request,
 )
-from wamp_bridge_server.cli._asking import asking, settings_of, value, written
+from wamp_bridge_server.cli._asking import asking, check_name, settings_of, value, written
 from wamp_bridge_server.cli._failures import Refusal
 from wamp_bridge_server.cli._serving import FOR_CALLBACKS, LEASE_SECONDS, Serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from wamp_bridge.core import Bridge
 
@@ -41,8 +41,7 @@ class _Runner:
     def __init__(self, line: Sequence[str], *, with_arguments: bool) -> None:
         self._line = line
         self._with_arguments = with_arguments
-        self._lock = threading.Lock()
-        self._running: set[subprocess.Popen[bytes]] = set()
+        self._closed = threading.Event()
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         details = current_details()
@@ -56,50 +55,41 @@ class _Runner:
                 stdout=subprocess.PIPE,
                 start_new_session=True,
             )
-        except OSError as error:
-            text = f"{line[0]} can't be run: {error.strerror}"
+        except (OSError, ValueError) as error:  # also an argument that none can be
+            reason = error.strerror if isinstance(error, OSError) else error
+            text = f"{line[0]} can't be run: {reason}"
             raise ApplicationError("wamp.error.runtime_error", text) from error
-        with self._lock:
-            self._running.add(process)
         try:
-            with _ended_with(process, current_request(), details.deadline):
-                out, _ = process.communicate(written(call).encode())
+            out = self._spoken(process, written(call).encode(), details.deadline)
         finally:
             _kill(process)
-            with self._lock:
-                self._running.discard(process)
         if process.returncode:
             text = f"{self._line[0]} ended with status {process.returncode}"
             raise ApplicationError("wamp.error.runtime_error", text, *_said(out))
         return next(iter(_said(out)), None)
 
+    def _spoken(
+        self, process: subprocess.Popen[bytes], call: bytes, deadline: float | None
+    ) -> bytes:
+        """What a process has printed when it and all that it started are through.
+
+        Raises:
+            ApplicationError: Nobody waits for it any more.
+        """
+        connection, given = current_request(), call
+        while True:
+            try:
+                return process.communicate(given, timeout=_LOOK_SECONDS)[0]
+            except subprocess.TimeoutExpired:
+                given = b""  # it has it, or gets the rest of it
+                late = deadline is not None and time.time() > deadline
+                if late or self._closed.is_set() or _is_closed(connection):
+                    text = f"{self._line[0]} was ended"
+                    raise ApplicationError("wamp.error.unavailable", text) from None
+
     def close(self) -> None:
         """End what is running."""
-        with self._lock:
-            for process in self._running:
-                _kill(process)
-
-
-@contextmanager
-def _ended_with(
-    process: subprocess.Popen[bytes], connection: Any, deadline: float | None
-) -> Iterator[None]:
-    """Kill a process when nobody waits for it any more: at a deadline, or a connection's end."""
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(_LOOK_SECONDS):
-            if (deadline is not None and time.time() > deadline) or _is_closed(connection):
-                _kill(process)
-                return
-
-    watching = threading.Thread(target=watch, daemon=True)
-    watching.start()
-    try:
-        yield
-    finally:
-        done.set()
-        watching.join()
+        self._closed.set()
 
 
 def _is_closed(connection: Any) -> bool:
@@ -113,15 +103,27 @@ def _is_closed(connection: Any) -> bool:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
+    """End a process and what it has started; nothing where it was waited for."""
+    if process.returncode is None:  # so that its number is nobody else's
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with process:
+        pass
 
 
 def _said(out: bytes) -> list[Any]:
-    """What a command has printed: JSON, or text without its last line's end; nothing is nothing."""
-    text = out.decode("utf-8", "replace").removesuffix("\n")
+    """What a command has printed; nothing is nothing.
+
+    JSON, or text without its last line's end, or what is no text as it is.
+    """
+    if not out:
+        return []
+    try:
+        text = out.decode().removesuffix("\n")
+    except UnicodeDecodeError:
+        return [out]
+    if text.startswith("\0"):  # for which there is no text in WAMP's JSON
+        return [out]
     return [value(text)] if text else []
 
 
@@ -156,11 +158,13 @@ def command(
     """Serve a WAMP procedure by a command, through a running bridge, until Ctrl-C.
 
     The command gets the call on standard input, as {"procedure", "args", "kwargs"} in JSON; what it
-    prints is the result, JSON or a text. An exit status other than 0 is an error. It is killed when
-    nobody waits for it any more. No shell is between: say `sh -c '...'` for one.
+    prints is the result: JSON, or a text, or bytes where it is no UTF-8. An exit status other than
+    0 is an error. It is killed when nobody waits for it any more. No shell is between: say `sh -c
+    '...'` for one.
     """
     if not line:
         raise Refusal("there is no command: wamp-bridge register PROCEDURE -- COMMAND [ARG]...")
+    check_name(procedure, match)
     settings = settings_of(**who)
     runner = _Runner(line, with_arguments=argv)
     registry = Registry()

@@ -103,10 +103,10 @@ class Serving:
             [entry] = hold(bridge, url)
             try:
                 if entry.state == "refused":
-                    raise Failure(f"{entry.uri} is refused: {entry.reason}")
-                click.echo(f"{entry.uri} is {entry.state}", err=True)
+                    raise Failure(_standing(entry))
+                told = _tell(_standing(entry), "")
                 while not self.stopped.wait(_RENEWAL_SECONDS):
-                    _renew(bridge, url, hold)
+                    told = _tell(_renewed(bridge, url, hold), told)
             finally:
                 release(bridge, url)
 
@@ -123,11 +123,23 @@ class Serving:
             self._server.server_close()
 
 
-def _renew(bridge: Bridge, url: str, hold: Hold) -> None:
+def _renewed(bridge: Bridge, url: str, hold: Hold) -> str:
     try:
-        hold(bridge, url)
+        [entry] = hold(bridge, url)
     except BridgeError as error:  # the next may get through
-        click.echo(f"wamp-bridge: not renewed: {error}", err=True)
+        return f"wamp-bridge: not renewed: {error}"
+    return _standing(entry)
+
+
+def _standing(entry: Any) -> str:
+    reason = f": {entry.reason}" if entry.reason else ""
+    return f"{entry.uri} is {entry.state}{reason}"
+
+
+def _tell(now: str, before: str) -> str:
+    if now != before:
+        click.echo(now, err=True)
+    return now
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from wamp_bridge.core import EventDetails, Match, Registry, Unavailable, current_details
-from wamp_bridge_server.cli._asking import asking, put, settings_of
+from wamp_bridge_server.cli._asking import asking, check_name, put, settings_of
 from wamp_bridge_server.cli._serving import FOR_CALLBACKS, LEASE_SECONDS, Serving
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def command(
     Each event is a line of JSON on standard output. The bridge sends them to this command, which
     the `callbacks` of the app must allow. Nothing of it stays at the bridge.
     """
+    check_name(topic, match)
     settings = settings_of(**who)
     printer = _Printer(count)
     registry = Registry()

@@ -175,7 +175,11 @@ class CallOptions(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     cancel_mode: CancelModeText | None = None
     receive_progress: Annotated[
-        bool, Meta(description="Have progress sent to the callback, which there must be.")
+        bool,
+        Meta(
+            description="Have progress sent to the callback, which there must be; false where left "
+            "out."
+        ),
     ] = False
 
 
@@ -198,15 +202,22 @@ class CancelCall(_Body):
 class PublicationOptions(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """The options of a publication, by WAMP's names."""
 
-    acknowledge: bool = True
-    exclude_me: bool = False
+    acknowledge: Annotated[
+        bool, Meta(description="Have the publication's id answered; true where left out.")
+    ] = True
+    exclude_me: Annotated[
+        bool, Meta(description="Leave out the app itself; false where left out.")
+    ] = False
     exclude: SessionIds | None = None
     exclude_authid: list[str] | None = None
     exclude_authrole: list[str] | None = None
     eligible: SessionIds | None = None
     eligible_authid: list[str] | None = None
     eligible_authrole: list[str] | None = None
-    retain: bool = False
+    retain: Annotated[
+        bool,
+        Meta(description="Have the router keep it for later subscribers; false where left out."),
+    ] = False
 
     def for_wamp(self) -> PublishOptions:
         """Themselves as the backends take them."""
@@ -256,7 +267,9 @@ class Announce(_Body):
     """The app's dispatcher."""
 
     url: Url
-    wait: Annotated[bool, Meta(description="Answer when its manifest is in force.")] = False
+    wait: Annotated[
+        bool, Meta(description="Answer when its manifest is in force; false where left out.")
+    ] = False
 
 
 class Withdraw(_Body):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from wamp_bridge_server.callbacks.envelopes import disclosed
 from wamp_bridge_server.errors import Unprocessable
 from wamp_bridge_server.http import documents
+from wamp_bridge_server.http.hanging_up import while_connected
 from wamp_bridge_server.http.paging import PAGE, Paging, cursor_behind
 from wamp_bridge_server.http.routes import MATCH, TOPICS, Answer, Parameter, Route
 from wamp_bridge_server.services.checks import checked_match, checked_uri
@@ -130,12 +131,16 @@ class DirectoryRequests:
         match = checked_match(uri, query.get("match"))
         span = Span(_moment(query, "since", -math.inf), _moment(query, "until", math.inf))
         limit = Paging.asked(query).limit
-        events = await self._recall.events(ask.app, checked_uri(uri, match), match, span, limit)
+        uri = checked_uri(uri, match)
+        async with while_connected(ask.request):
+            events = await self._recall.events(ask.app, uri, match, span, limit)
         return ask.answer({"events": [_past(ask.accepts, *event) for event in events]})
 
     async def _list(self, ask: Asking, kind: Kind) -> web.Response:
         paging = Paging.asked(ask.request.query)
-        held, last = await self._directory.page(ask.app, kind, paging.after_number, paging.limit)
+        after = paging.after_number
+        async with while_connected(ask.request):  # which may be thousands of questions
+            held, last = await self._directory.page(ask.app, kind, after, paging.limit)
         cursor = None if last is None else cursor_behind(str(last))
         return ask.answer({f"{kind}s": [_described(kind, each) for each in held], "cursor": cursor})
 

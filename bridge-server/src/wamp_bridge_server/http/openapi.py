@@ -111,8 +111,8 @@ class _Writer:
         self._routes = routes
         kinds = list(dict.fromkeys(self._kinds()))  # each once, in their order
         schemas, components = msgspec.json.schema_components(kinds, ref_template=_SCHEMAS)
-        self._schemas = dict(zip(kinds, _with_items([*schemas]), strict=True))
-        self._components = _with_items(components)
+        self._schemas = dict(zip(kinds, _for_generators([*schemas]), strict=True))
+        self._components = _for_generators(components)
         self._statuses: set[int] = set()
 
     def document(self) -> dict[str, Any]:
@@ -274,15 +274,24 @@ class _Writer:
         }
 
 
-def _with_items(schema: Any) -> Any:
-    """A schema in which each array says of what, if only of anything: generators ask for it."""
-    if isinstance(schema, dict):
-        schema = {name: _with_items(member) for name, member in schema.items()}
-        if schema.get("type") == "array":
-            schema.setdefault("items", {})
-        return schema
+def _for_generators(schema: Any) -> Any:
+    """A schema as generators of clients understand it.
+
+    Each array and each map says of what, if only of anything. No member has a default: of one that
+    has, some make a member that must be there. What is meant where it isn't, its description says.
+    """
     if isinstance(schema, list):
-        return [_with_items(member) for member in schema]
+        return [_for_generators(member) for member in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {name: _for_generators(member) for name, member in schema.items()}
+    if schema.get("type") == "array":
+        schema.setdefault("items", {})
+    elif schema.get("type") == "object":
+        if "properties" not in schema:
+            schema.setdefault("additionalProperties", {})
+        for member in schema.get("properties", {}).values():
+            member.pop("default", None)
     return schema
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, cast, get_args
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, get_args
+from weakref import WeakValueDictionary
 
 from wamp_bridge_server.backends.base import Match
 from wamp_bridge_server.errors import TIMEOUT, CallFailed, Forbidden, NotOffered, Problem
@@ -13,12 +15,15 @@ from wamp_bridge_server.services import meta
 from wamp_bridge_server.services.meta import Gone
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from wamp_bridge_server.backends.base import Backend, Session
     from wamp_bridge_server.config import Action
     from wamp_bridge_server.services.apps import App
     from wamp_bridge_server.store.records import Kind
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 MOST_LOOKED_AT = 2000
 """Of so many entries it is seen for one page whether the app may know them; each is a call."""
@@ -58,12 +63,13 @@ class Directory:
     """Asks the router what it holds, of what an app may call and subscribe to.
 
     All of it in the app's own session, so that none learns more than the router lets it; and no
-    more than so much at once, so that a router with many registrations has other things to do.
+    more than so much of an app's at once, so that a router with many registrations has other things
+    to do, and no app waits for another one's pages.
     """
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def page(
         self, app: App, kind: Kind, after: int, limit: int
@@ -105,6 +111,7 @@ class Directory:
     async def _page(
         self, session: Session, app: App, kind: Kind, after: int, limit: int
     ) -> tuple[list[Held], int | None]:
+        turns = self._turns.setdefault(app.name, asyncio.Semaphore(_AT_ONCE))
         noun, _ = _WORDS[kind]
         numbers = _numbers(await meta.ask(session, f"wamp.{noun}.list"), after)
         found: list[Held] = []
@@ -112,7 +119,7 @@ class Directory:
         while looked < min(len(numbers), MOST_LOOKED_AT) and len(found) < limit:
             batch = numbers[looked : looked + limit]
             looked += len(batch)
-            told = await self._each(self._one(session, kind, number) for number in batch)
+            told = await _each(turns, partial(self._one, session, kind), batch)
             found += [
                 held
                 for held in told
@@ -122,23 +129,10 @@ class Directory:
         found = found[:limit]
         # With as many as asked for, what was looked at behind them is for the next page.
         last = found[-1].id if len(found) == limit else numbers[looked - 1] if looked else after
-        counts = await self._each(self._holders(session, kind, held.id) for held in found)
+        ids = [held.id for held in found]
+        counts = await _each(turns, partial(self._holders, session, kind), ids)
         counted = [_counted(held, count) for held, count in zip(found, counts, strict=True)]
         return counted, last if more else None
-
-    async def _each(self, questions: Any) -> list[Any]:
-        tasks = [asyncio.ensure_future(self._in_turn(question)) for question in questions]
-        try:
-            return await asyncio.gather(*tasks)
-        except BaseException:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            raise
-
-    async def _in_turn(self, question: Any) -> Any:
-        async with self._turns:
-            return await question
 
     async def _one(self, session: Session, kind: Kind, number: int) -> Held | None:
         try:
@@ -154,6 +148,25 @@ class Directory:
         except (Gone, Forbidden, NotOffered):
             return None
         return count if isinstance(count, int) else None
+
+
+async def _each(
+    turns: asyncio.Semaphore, ask: Callable[[S], Awaitable[T]], about: Iterable[S]
+) -> list[T]:
+    """What is answered about each, asked in turn; nothing more is asked once that fails."""
+
+    async def in_turn(one: S) -> T:
+        async with turns:
+            return await ask(one)
+
+    tasks = [asyncio.ensure_future(in_turn(one)) for one in about]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 async def _identity(session: Session, number: int) -> str:

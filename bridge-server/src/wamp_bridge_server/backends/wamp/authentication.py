@@ -8,6 +8,7 @@ from autobahn.wamp import role
 from autobahn.wamp.auth import create_authenticator
 from autobahn.wamp.message import Authenticate, Challenge, Hello, Welcome
 from autobahn.wamp.types import Challenge as ChallengeDetails
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -41,7 +42,10 @@ _ROLES: Final = {
 }
 """What our sessions can do: each role's features, as announced to the router."""
 
-_BAD_CHALLENGES: Final = (AssertionError, AttributeError, LookupError, TypeError, ValueError)
+_BAD_CHALLENGES: Final = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError),
+    UnsupportedAlgorithm,  # where the machine's OpenSSL is older than argon2id
+)
 
 
 class BadChallenge(Exception):  # noqa: N818 - what came, not what went wrong here
@@ -91,7 +95,7 @@ class Login:
         try:
             return Authenticate(self._proof(challenge))
         except _BAD_CHALLENGES as error:
-            raise BadChallenge(f"the router's challenge makes no sense ({error!r})") from error
+            raise BadChallenge(f"the router's challenge can't be answered ({error!r})") from error
 
     def check(self, welcome: Welcome) -> None:
         """Refuse a router that has not proven who it is, where the method has it do that.
