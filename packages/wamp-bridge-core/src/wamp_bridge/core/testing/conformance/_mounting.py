@@ -36,6 +36,7 @@ _Test = TypeVar("_Test", bound="Callable[..., None]")
 PREFIX: Final = "com.example"
 _CAPABILITY: Final = "wamp_bridge_capability"
 _AT_ONCE: Final = 8
+_CLEANING_SECONDS: Final = 10.0
 
 
 def needs(capability: str) -> Callable[[_Test], _Test]:
@@ -94,10 +95,16 @@ class _AsyncMountedApp(MountedApp):
         self._on = runner
 
     def hang_up(self, request: Request, after: int) -> Response:
-        """Send a request, and go away after so many parts of its response."""
+        """Send a request, and go away after so many parts of its response.
+
+        What the app does about it is done on return; not all frameworks wait for that.
+        """
 
         async def gone() -> Response:
+            others = asyncio.all_tasks()
             response: Response = await _hanging_up(self._sender)(request, after)
+            if left := asyncio.all_tasks() - others:
+                await asyncio.wait(left, timeout=_CLEANING_SECONDS)
             return response
 
         return self._on.run(gone())
