@@ -171,7 +171,7 @@ async def test_what_was_taken_back_stays_away_over_restarts(
             await http.post("/register/", json={"endpoints": {name: app.url}})
         await http.post("/unregister/", json={"endpoints": ["com.goes"]})
         before = await held(http)
-    assert bridge.stop() == 0
+    assert await asyncio.to_thread(bridge.stop) == 0
     await asyncio.to_thread(bridge.start)
     bridge.wait_until_ready()
     async with bridge.client() as http:
