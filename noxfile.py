@@ -284,7 +284,7 @@ def browser(session: nox.Session) -> None:
 
 @nox.session
 def routers(session: nox.Session) -> None:
-    """The bridge at other routers than Crossbar, and with a JavaScript client; needs npm."""
+    """The bridge at other routers than Crossbar, and with JavaScript; needs npm."""
     sync(session, "tests")
     # Its requirements are nothing of ours, and may be at odds with them.
     python = Path(session.virtualenv.location) / "xconn" / "bin" / "python"

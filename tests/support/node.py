@@ -17,7 +17,7 @@ _PACKAGE = Path(__file__).with_name("npm")
 
 NEEDED = (
     "this test needs the programs node and npm, which are not on this machine's PATH; "
-    'install Node.js, or leave such tests out by: pytest -m "not npm"'
+    "install Node.js"
 )
 
 
